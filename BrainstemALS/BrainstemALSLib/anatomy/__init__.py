@@ -1,0 +1,5 @@
+"""What the brainstem is made of: structures, sides, parents, tissue, evidence tiers, codes, colours."""
+
+from .structures import CONTEXT, REGIONS, Structure, by_key, composites, load_structures
+
+__all__ = ["CONTEXT", "REGIONS", "Structure", "by_key", "composites", "load_structures"]

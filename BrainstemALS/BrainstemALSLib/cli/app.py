@@ -1,0 +1,38 @@
+"""The commands. Heavy libraries are imported inside them, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import typer
+
+from .. import __version__
+from .demo import demo
+from .doctor import doctor
+from .segment import segment
+
+app = typer.Typer(
+    name="brainstem-als",
+    help="Segment and measure the brainstem in MRI, for ALS research. "
+    "Research use only; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback would show a clinician nothing but fear, and may show local values.
+    pretty_exceptions_enable=False,
+)
+app.command()(segment)
+app.command()(demo)
+app.command()(doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"brainstem-als {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and stop."
+    ),
+) -> None:
+    """Options of all commands."""

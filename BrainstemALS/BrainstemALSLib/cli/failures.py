@@ -1,0 +1,70 @@
+"""How a command ends when it cannot go on: one sentence on stderr and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from ..errors import BrainstemALSError, ExitCode
+
+REPORT = "https://github.com/BrainstemALS/BrainstemALS/issues"
+_TERMINATED = 143  # 128 + SIGTERM, as shells report it
+
+
+@contextmanager
+def refusals(debug: bool = False) -> Iterator[None]:
+    """Turn whatever stops a command into its sentence and its exit code.
+
+    Parameters
+    ----------
+    debug : bool
+        Show the traceback before the sentence.
+
+    Raises
+    ------
+    typer.Exit
+        With an ``ExitCode``; 143 when the process was asked to terminate.
+    """
+    # A batch system ends a job with SIGTERM: leave through the same doors, so that no half-written
+    # folder stays.
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except (typer.Exit, BrokenPipeError):
+        raise
+    except BrainstemALSError as refusal:
+        _end(str(refusal), refusal.code, debug)
+    except KeyboardInterrupt:
+        _end("interrupted; nothing was written.", ExitCode.INTERRUPTED, debug=False)
+    except MemoryError:
+        _end(
+            "there is not enough memory. Close other programs, or use a machine with more.",
+            ExitCode.UNEXPECTED,
+            debug,
+        )
+    except Exception as problem:
+        # Not the exception's own text: it may carry a folder, and a folder may carry a name.
+        _end(
+            f"unexpected problem ({type(problem).__name__}). Run the same command with --debug to "
+            f"see where, and report what it shows, without patient data, at {REPORT}",
+            ExitCode.UNEXPECTED,
+            debug,
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(sentence: str, code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    print(f"brainstem-als: {sentence}", file=sys.stderr)
+    raise typer.Exit(int(code)) from None
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise typer.Exit(_TERMINATED)

@@ -1,0 +1,43 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    """Where inference may run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="Where to run; auto takes a usable GPU, else the CPU.")
+]
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="Folder with other models than those that come along.")
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU threads; all cores by default.")
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="On a failure, show where in the code it was.")
+]
+
+
+def limit_threads(threads: int | None) -> None:
+    """Limit torch's and ITK's threads, if a number is given."""
+    if threads is None:
+        return
+    import SimpleITK as sitk
+    import torch
+
+    torch.set_num_threads(threads)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)

@@ -1,0 +1,78 @@
+"""``brainstem-als segment``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .failures import refusals
+from .options import (
+    DebugOption,
+    Device,
+    DeviceOption,
+    ModelOption,
+    OverwriteOption,
+    ThreadsOption,
+    limit_threads,
+)
+
+
+def segment(
+    t1: Annotated[Path, typer.Argument(help="T1-weighted image: NIfTI, NRRD or MetaImage.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    fa: Annotated[Path | None, typer.Option("--fa", help="Fractional anisotropy, 0-1.")] = None,
+    md: Annotated[
+        Path | None, typer.Option("--md", help="Mean diffusivity, mm2/s or 1e-3 mm2/s.")
+    ] = None,
+    device: DeviceOption = Device.AUTO,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Average with the mirrored image: slower, a bit steadier.")
+    ] = False,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
+    overwrite: OverwriteOption = False,
+    no_probabilities: Annotated[
+        bool, typer.Option("--no-probabilities", help="Do not write the probability maps.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Segment the brainstem in a T1, with FA and MD where there are any, and measure it."""
+    with refusals(debug):
+        from ..imaging.checks import check_file
+
+        # Before torch is loaded: nobody should wait seconds to learn of a typing error.
+        for path, what in ((t1, "T1"), (fa, "FA"), (md, "MD")):
+            if path is not None:
+                check_file(path, what)
+        limit_threads(threads)
+        from ..pipeline import segment_to_folder
+        from ..report.console import print_measures
+        from ..segmentation.segmenter import Segmenter
+        from .progress import progress_bar
+
+        segmenter = Segmenter(device=device.value, model_dir=model, flip=flip)
+        options = {
+            "device": device.value,
+            "flip": flip,
+            "model": model,
+            "threads": threads,
+            "probabilities": not no_probabilities,
+        }
+        with progress_bar("Segmenting") as progress:
+            saved = segment_to_folder(
+                out,
+                t1,
+                segmenter,
+                fa=fa,
+                md=md,
+                overwrite=overwrite,
+                probabilities=not no_probabilities,
+                options=options,
+                progress=progress,
+            )
+        print_measures(saved.result.measures)
+        segmentation = saved.result.segmentation
+        typer.echo(f"Ran on {segmentation.device}: {segmentation.device_reason}")
+        typer.echo(f"Wrote {len(saved.files)} files to {out}")

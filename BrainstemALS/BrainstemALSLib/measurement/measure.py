@@ -1,0 +1,69 @@
+"""The one way in: everything that is measured on a segmentation of one exam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import BrainstemALSError, ExitCode
+from ..imaging.volume import Volume
+from ..segmentation.result import Segmentation
+from .asymmetry import Asymmetry, asymmetries
+from .intracranial import Intracranial, intracranial_volume
+from .quality import Finding, quality_findings
+from .volumes import StructureVolume, structure_volumes
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured on one exam.
+
+    Attributes
+    ----------
+    volumes : tuple of StructureVolume
+        Structures, then composites; mm3.
+    asymmetries : tuple of Asymmetry
+        One per left/right pair; per cent, positive when the left is larger.
+    intracranial : Intracranial
+        Estimate of the intracranial volume in mm3 and the brainstem's fraction of it.
+    findings : tuple of Finding
+        What limits these numbers, worst first.
+    """
+
+    volumes: tuple[StructureVolume, ...]
+    asymmetries: tuple[Asymmetry, ...]
+    intracranial: Intracranial
+    findings: tuple[Finding, ...]
+
+
+def measure(segmentation: Segmentation, t1: Volume) -> Measures:
+    """Measure a segmentation.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        As the segmenter returns it.
+    t1 : Volume
+        The T1 that was segmented, on its own grid.
+
+    Raises
+    ------
+    BrainstemALSError
+        The segmentation does not lie on the grid of the T1.
+    """
+    same_grid = t1.shape == segmentation.labels.shape and np.allclose(
+        t1.affine, segmentation.labels.affine, atol=1e-3
+    )
+    if not same_grid:
+        raise BrainstemALSError(
+            "segmentation",
+            "it does not lie on the grid of the T1",
+            "Measure it with the T1 that it was made from.",
+            ExitCode.MISMATCHED_IMAGES,
+        )
+    volumes = structure_volumes(segmentation)
+    pairs = asymmetries(volumes)
+    intracranial = intracranial_volume(segmentation, volumes)
+    findings = quality_findings(segmentation, t1, volumes, pairs, intracranial)
+    return Measures(volumes, pairs, intracranial, findings)

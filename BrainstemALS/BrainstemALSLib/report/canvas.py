@@ -1,0 +1,36 @@
+"""Colours and small helpers that the parts of the overview share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BACKGROUND, INK, DIM, NOTICE = "#0a0c10", "#e6e9ee", "#8b95a3", "#ffb703"
+MARGIN_INCH = 0.3
+
+
+def inch_axes(figure: Figure, corner: tuple[float, float], size: tuple[float, float]) -> Axes:
+    """Return axes without frame; corner and size in inches."""
+    width, height = figure.get_size_inches()
+    axes = figure.addinch_axes(
+        (corner[0] / width, corner[1] / height, size[0] / width, size[1] / height)
+    )
+    axes.set_axis_off()
+    return axes
+
+
+def outlined_text(axes: Axes, x: float, y: float, text: str, **style: object) -> None:
+    """Write text that stays legible on any grey."""
+    from matplotlib import patheffects
+
+    outline = [patheffects.withStroke(linewidth=2.2, foreground=BACKGROUND)]
+    axes.text(x, y, text, path_effects=outline, **{"color": INK, "fontsize": 9, **style})
+
+
+def is_dark(colour: str) -> bool:
+    """Say whether a colour ``#rrggbb`` is too dark to be seen on a dark picture."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.30

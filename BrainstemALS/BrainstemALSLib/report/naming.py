@@ -1,0 +1,63 @@
+"""BIDS names of the files of one exam."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+DESCRIPTION = "desc-brainstem"
+
+_EXTENSION = re.compile(
+    r"\.(nii\.gz|nii|nrrd|nhdr|mha|mhd|mgz|mgh|img|hdr|dcm|gz)$", flags=re.IGNORECASE
+)
+_ENTITY = re.compile(r"^[a-z]+-[A-Za-z0-9+]+$")
+
+
+def derivative_stem(file_name: str | PurePath) -> str:
+    """Return the part of a T1's file name that its derivatives share.
+
+    A BIDS name keeps its entities and loses its suffix, its extension and ``desc-``, which the
+    derivatives set themselves. Any other name becomes ``sub-`` and its letters and digits, because
+    BIDS allows nothing else in a label. The caller's name is kept as it is otherwise: a file named
+    after a patient gives derivatives named after that patient.
+
+    Parameters
+    ----------
+    file_name : str or pathlib.PurePath
+        Name of the T1; a folder in front is ignored.
+
+    Examples
+    --------
+    >>> derivative_stem("sub-01_ses-02_T1w.nii.gz")
+    'sub-01_ses-02'
+    >>> derivative_stem("sub-01_acq-mprage_desc-preproc_T1w.nii")
+    'sub-01_acq-mprage'
+    >>> derivative_stem("my brain (2).nii.gz")
+    'sub-mybrain2'
+    >>> derivative_stem("---.nii")
+    'sub-unnamed'
+    """
+    name = _EXTENSION.sub("", PurePath(file_name).name)
+    parts = name.split("_")
+    entities, suffix = parts[:-1], parts[-1]
+    is_bids = (
+        bool(entities)
+        and entities[0].startswith("sub-")
+        and all(_ENTITY.match(part) for part in entities)
+        and suffix.isalnum()
+    )
+    if is_bids:
+        return "_".join(part for part in entities if not part.startswith("desc-"))
+    label = re.sub(r"[^A-Za-z0-9]", "", name.removeprefix("sub-"))
+    return f"sub-{label or 'unnamed'}"
+
+
+def derivative_name(stem: str, suffix: str, extension: str) -> str:
+    """Return a derivative's file name.
+
+    Examples
+    --------
+    >>> derivative_name("sub-01", "dseg", ".nii.gz")
+    'sub-01_desc-brainstem_dseg.nii.gz'
+    """
+    return f"{stem}_{DESCRIPTION}_{suffix}{extension}"

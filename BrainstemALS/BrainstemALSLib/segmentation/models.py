@@ -1,0 +1,113 @@
+"""The bundled models: TorchScript beside a JSON sidecar, loaded only when the checksum matches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..assets import asset_path
+from ..errors import BrainstemALSError, ExitCode
+
+LOCATOR = "locator"
+STRUCTURES = "structures"
+SIDECAR_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model that is on disk and whole.
+
+    Attributes
+    ----------
+    path : Path
+        TorchScript file.
+    card : dict
+        The sidecar: version, sha256, channels, spacing, label keys, training data, metrics.
+    """
+
+    path: Path
+    card: dict[str, Any]
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Name, version and checksum, for provenance."""
+        return {name: str(self.card[name]) for name in ("name", "version", "sha256")}
+
+
+def _refuse(path: Path, problem: str, remedy: str) -> BrainstemALSError:
+    return BrainstemALSError(path, problem, remedy, ExitCode.MODEL_UNAVAILABLE)
+
+
+def find_model(name: str, folder: Path | None = None) -> ModelFile:
+    """Find a model and check that it is whole.
+
+    Parameters
+    ----------
+    name : str
+        ``locator`` or ``structures``.
+    folder : Path, optional
+        Folder of models to use instead of the bundled ones.
+
+    Raises
+    ------
+    BrainstemALSError
+        MODEL_UNAVAILABLE: file missing, sidecar damaged or of another format, wrong checksum.
+    """
+    root = Path(folder) if folder else asset_path("Models")
+    path, sidecar = root / f"{name}.ts", root / f"{name}.json"
+    for file in (path, sidecar):
+        if not file.is_file():
+            raise _refuse(
+                file,
+                "the model file is missing",
+                "Install BrainstemALS again, or name a folder that holds the models with --model.",
+            )
+    try:
+        card = json.loads(sidecar.read_text(encoding="utf-8"))
+        expected, written = card["sha256"], card["format"]
+        str(card["name"]), str(card["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _refuse(
+            sidecar, "the model's description is damaged", "Copy the model and its .json again."
+        ) from error
+    if written != SIDECAR_FORMAT:
+        raise _refuse(
+            sidecar,
+            f"the model has format {written}, this version reads {SIDECAR_FORMAT}",
+            "Use a model made for this version of BrainstemALS.",
+        )
+    with path.open("rb") as handle:
+        found = hashlib.file_digest(handle, "sha256").hexdigest()
+    if found != expected:
+        raise _refuse(
+            path,
+            "the checksum differs from the one in its .json, so the model is damaged or altered",
+            "Copy the model and its .json again from the release.",
+        )
+    return ModelFile(path, card)
+
+
+def load_network(model: ModelFile, device: Any) -> Any:
+    """Load a checked model onto a device, ready for inference.
+
+    Weights are stored in half precision to keep the extension small; a CPU computes in single.
+
+    Raises
+    ------
+    BrainstemALSError
+        MODEL_UNAVAILABLE: the file is whole but this version of PyTorch can't read it.
+    """
+    import torch
+
+    try:
+        network = torch.jit.load(str(model.path), map_location=device)
+    except RuntimeError as error:
+        raise _refuse(
+            model.path,
+            "this version of PyTorch cannot read the model",
+            "Install PyTorch 2.4 or later, for example with `pip install 'torch>=2.4'`.",
+        ) from error
+    return network.eval().float()

@@ -1,0 +1,55 @@
+"""Intensities as the networks expect them; training and inference share these functions."""
+
+from __future__ import annotations
+
+import torch
+
+WINDOW_MM = (64, 80, 96)
+"""Box (left-right, back-front, bottom-top) that the structure network sees, at 1 mm."""
+SPACING_MM = 1.0
+LOCATOR_SPACING_MM = 4.0
+CHANNELS = ("t1", "fa", "md")
+
+CLIP_PERCENTILES = (0.5, 99.5)
+FA_CENTRE, FA_SCALE = 0.35, 0.2
+MD_CENTRE, MD_SCALE, MD_LIMIT = 0.8, 0.5, 3.2  # 1e-3 mm2/s; free water at 37 C is about 3.0
+
+
+def normalise_t1(image: torch.Tensor) -> torch.Tensor:
+    """Clip to robust percentiles and standardise over what is not empty.
+
+    Parameters
+    ----------
+    image : torch.Tensor
+        T1 of any shape and any positive scale; 0 means outside the head or the field of view.
+
+    Returns
+    -------
+    torch.Tensor
+        float32, the same shape; empty voxels stay at the value of the darkest tissue.
+    """
+    image = image.float()
+    inside = image > image.min()
+    if int(inside.sum()) < 2:
+        return torch.zeros_like(image)
+    values = image[inside]
+    step = max(1, values.numel() // 100_000)  # percentiles of a sample: sorting all is slow
+    ordered = values[::step].sort().values
+    low, high = (ordered[int(p / 100 * (ordered.numel() - 1))] for p in CLIP_PERCENTILES)
+    clipped = image.clamp(min(0.0, float(low)), float(high))
+    values = clipped[inside]
+    return (clipped - values.mean()) / values.std().clamp_min(1e-6)
+
+
+def normalise_fa(image: torch.Tensor) -> torch.Tensor:
+    """Centre and scale fractional anisotropy (0-1); the same shape."""
+    return (image.float().clamp(0, 1) - FA_CENTRE) / FA_SCALE
+
+
+def normalise_md(image: torch.Tensor) -> torch.Tensor:
+    """Centre and scale mean diffusivity (1e-3 mm2/s); the same shape."""
+    return (image.float().clamp(0, MD_LIMIT) - MD_CENTRE) / MD_SCALE
+
+
+NORMALISE = {"t1": normalise_t1, "fa": normalise_fa, "md": normalise_md}
+"""A channel that is missing is all zeros *after* normalisation."""

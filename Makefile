@@ -1,0 +1,68 @@
+# Everything from a fresh clone: needs make and Python 3.11 or newer, nothing else by hand.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+OUT    ?= demo-output
+SMOKE  ?=
+ARGS   ?=
+
+export PYTHONPATH := $(CURDIR)/BrainstemALS:$(CURDIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo doctor test lint lint-imports format atlas train evaluate bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
+	  || grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Build the environment in .venv
+
+# torch comes first and by itself: what is asked for later then finds it satisfied, instead of
+# bringing another build. A torch that is already in .venv (a CUDA build, say) is kept.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "BrainstemALS needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[cli,train,dev]'
+	@touch $@
+
+demo: $(STAMP) ## Segment the ICBM 2009 T1 and a simulated patient; OUT=folder
+	$(BIN)/brainstem-als demo --out $(OUT) --overwrite
+
+doctor: $(STAMP) ## Say what is installed, which device, which model
+	$(BIN)/brainstem-als doctor
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Check style and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+lint-imports: $(STAMP)
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP) ## Write the code in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+atlas: $(STAMP) ## Build the training atlas and the anatomies from ../shared/data
+	$(BIN)/python -m training.atlas
+	$(BIN)/python -m training.anatomies
+
+train: $(STAMP) ## Train the models; SMOKE=1 for a run of under 3 minutes
+	$(BIN)/python -m training.train $(if $(SMOKE),--smoke) $(ARGS)
+
+evaluate: $(STAMP) ## Write the tables of docs/results
+	$(BIN)/python -m training.evaluation.synthetic $(ARGS)
+	$(BIN)/python -m training.evaluation.icbm
+	$(BIN)/python -m training.evaluation.real
+
+bench: $(STAMP) ## Measure time and memory beside ANTs
+	$(BIN)/python -m training.evaluation.bench $(ARGS)
+
+clean: ## Remove the environment and the caches
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What the model reaches, measured: metrics, results tables and the benchmark, one command each."""

@@ -1,0 +1,105 @@
+"""The only file of the evaluation that calls the rooms it measures: cases, images, segmenter."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.imaging.volume import Volume
+
+from .grids import on_grid, structures_only
+
+if TYPE_CHECKING:
+    from BrainstemALSLib.imaging.exam import Exam
+    from BrainstemALSLib.segmentation.result import Segmentation
+
+
+def held_out(count: int) -> list[str]:
+    """Return the names of held-out anatomies, spread evenly over all there are.
+
+    Raises
+    ------
+    BrainstemALSError
+        No anatomy is built.
+    """
+    from training.anatomies import built_cases
+
+    cases = built_cases(held_out=True)
+    if not cases:
+        raise BrainstemALSError(
+            "anatomies",
+            "no held-out anatomy is built",
+            "Run `python -m training.atlas` and then `python -m training.anatomies`.",
+            ExitCode.USAGE,
+        )
+    if count >= len(cases):
+        return cases
+    return [cases[i] for i in np.linspace(0, len(cases) - 1, count).round().astype(int)]
+
+
+def simulate(case: str, seed: int) -> tuple[Exam, Volume]:
+    """Draw images of one anatomy.
+
+    Parameters
+    ----------
+    case : str
+        Name of an anatomy.
+    seed : int
+        Of the images; the same seed draws the same images.
+
+    Returns
+    -------
+    (Exam, Volume)
+        T1, FA and MD, and the true labels (``Structure.index`` only) on the grid of the T1.
+    """
+    from training.anatomies import load_anatomy
+    from training.synthesis import Synthesizer
+
+    exam, truth = Synthesizer(seed).exam(load_anatomy(case))
+    return exam, on_grid(structures_only(truth), exam.t1)
+
+
+def t1_only(exam: Exam) -> Exam:
+    """Return the exam without its diffusion maps."""
+    return dataclasses.replace(exam, fa=None, md=None)
+
+
+def read_t1(path: Path) -> Exam:
+    """Read a T1 file as an exam."""
+    from BrainstemALSLib.imaging.exam import read_exam
+
+    return read_exam(path)
+
+
+def exam_of(t1: Volume) -> Exam:
+    """Return a T1 in memory as an exam."""
+    from BrainstemALSLib.imaging.exam import Exam
+
+    return Exam(t1=t1)
+
+
+def segmenter(device: str = "cpu", model_dir: Path | None = None, flip: bool = False):
+    """Return the segmenter under test."""
+    from BrainstemALSLib.segmentation.segmenter import Segmenter
+
+    return Segmenter(device=device, model_dir=model_dir, flip=flip)
+
+
+def brainstem_mm3(segmentation: Segmentation) -> float:
+    """Return the volume of the whole brainstem from probabilities, in mm3, as users are given it."""
+    return volumes_mm3(segmentation)["brainstem"]
+
+
+def volumes_mm3(segmentation: Segmentation) -> dict[str, float]:
+    """Return the volume of every structure and composite from probabilities, in mm3."""
+    from BrainstemALSLib.measurement.volumes import structure_volumes
+
+    return {
+        row.key: row.volume_soft_mm3
+        for row in structure_volumes(segmentation)
+        if row.volume_soft_mm3 is not None
+    }

@@ -1,0 +1,109 @@
+"""Scores the model on the ICBM 2009 symmetric T1 against the training atlas.
+
+    python -m training.evaluation.icbm
+
+The image is a real MRI: the average of 152 heads, skull-stripped, as nilearn carries it (Fonov et
+al. 2011, doi:10.1016/j.neuroimage.2010.07.033). Training saw the atlas' labels, never this image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.imaging.volume import Volume
+
+from ..data import work_dir
+from ..montage import montage
+from . import adapter
+from .grids import on_grid, structures_only
+from .metrics import Score, score_labels
+from .score_table import CONVENTIONS, mark_at_least, summary_table
+from .summary import summarise
+from .tables import Page, results_dir, write_page
+
+MARKS = {"brainstem": 0.93, "midbrain": 0.88, "pons": 0.88, "medulla": 0.88}
+ICBM_FILE = "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
+
+
+def icbm_path() -> Path:
+    """Return the file of the ICBM T1 that nilearn carries."""
+    from importlib.resources import files
+
+    return Path(str(files("nilearn") / ICBM_FILE))
+
+
+def atlas_labels() -> Volume:
+    """Return the structures of the training atlas, uint8, 0.5 mm.
+
+    Raises
+    ------
+    BrainstemALSError
+        The atlas is not built.
+    """
+    import nibabel as nib
+
+    path = work_dir() / "atlas" / "brainstem_labels.nii.gz"
+    if not path.exists():
+        raise BrainstemALSError(
+            path, "the training atlas is not built", "Run `python -m training.atlas`.", ExitCode.USAGE
+        )
+    image = nib.load(path)
+    return structures_only(Volume(np.asarray(image.dataobj), image.affine))
+
+
+def page_of(scores: dict[str, Score], model: dict, picture: str) -> Page:
+    """Return the page of results."""
+    return Page(
+        stem="icbm",
+        title="Segmentation of the ICBM 2009 symmetric T1 against the atlas",
+        kind="real",
+        data="ICBM 2009a nonlinear symmetric T1, 1 mm, skull-stripped: an average of 152 real heads.",
+        seed=None,
+        model=model,
+        marks=[
+            mark_at_least(f"{name} Dice", scores[name].dice, bound) for name, bound in MARKS.items()
+        ],
+        tables=[summary_table("scores", "Scores against the atlas", summarise({"icbm": scores}))],
+        pictures=[("Labels of the model on the ICBM T1; the patient's right is on the left.", picture)],
+        notes=[
+            *CONVENTIONS,
+            "One image, so there is no interval. The atlas was drawn in this space and carried into "
+            "every training anatomy; the image itself was never trained on. An average head is "
+            "smoother than any patient's.",
+        ],
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--model-dir", type=Path)
+    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
+    options = parser.parse_args(arguments)
+    try:
+        exam = adapter.read_t1(icbm_path())
+        truth = on_grid(atlas_labels(), exam.t1)
+        segmentation = adapter.segmenter(options.device, options.model_dir).segment(exam)
+    except BrainstemALSError as refusal:
+        print(refusal, file=sys.stderr)
+        return int(refusal.code)
+    scores = score_labels(segmentation.labels, truth)
+    folder = options.out or results_dir()
+    picture = montage(
+        exam.t1, segmentation.labels, folder / "icbm.png", title="ICBM 2009 symmetric T1, model"
+    )
+    page = page_of(scores, segmentation.model, picture.name)
+    write_page(page, folder)
+    for text, passed in page.marks:
+        print(f"{'reached    ' if passed else 'not reached'}  {text}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Scores the model on simulated images of anatomies that training never saw.
+
+    python -m training.evaluation.synthetic --cases 16 --seed 7 [--quick]
+
+Every anatomy is segmented twice, from T1 + FA + MD and from the T1 alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from BrainstemALSLib.errors import BrainstemALSError
+
+from . import adapter
+from .metrics import Score, score_labels
+from .score_table import (
+    CONVENTIONS,
+    beside_table,
+    case_table,
+    mark_at_least,
+    summary_table,
+)
+from .summary import line_of, summarise
+from .tables import Page, write_page
+
+INPUTS = {"T1 + FA + MD": lambda exam: exam, "T1 only": adapter.t1_only}
+TIER_A_DICE = 0.85
+TIER_B_DICE = 0.65
+QUICK_CASES = 2
+
+
+def evaluate(
+    cases: list[str], seed: int, segmenter
+) -> tuple[dict[str, dict[str, dict[str, Score]]], dict]:
+    """Segment and score every case with every kind of input.
+
+    Parameters
+    ----------
+    cases : list of str
+        Names of held-out anatomies.
+    seed : int
+        The seed of a case's images is drawn from it and the case's place in the list.
+    segmenter : Segmenter
+
+    Returns
+    -------
+    (dict, dict)
+        Scores by kind of input and case; what the segmentation says of its models.
+    """
+    scores: dict[str, dict[str, dict[str, Score]]] = {name: {} for name in INPUTS}
+    model: dict = {}
+    for number, case in enumerate(cases):
+        image_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        exam, truth = adapter.simulate(case, image_seed)
+        for name, choose in INPUTS.items():
+            try:
+                segmentation = segmenter.segment(choose(exam))
+            except BrainstemALSError as refusal:
+                # A refusal of a drawable head is a failure of the method: it scores as nothing found.
+                print(f"{case}, {name}: refused, {refusal}", file=sys.stderr)
+                scores[name][case] = score_labels(_empty(truth), truth)
+                continue
+            model = segmentation.model
+            scores[name][case] = score_labels(segmentation.labels, truth)
+            brainstem = scores[name][case]["brainstem"].dice
+            print(f"{number + 1}/{len(cases)} {case}, {name}: brainstem Dice {brainstem:.3f}")
+    return scores, model
+
+
+def page_of(
+    scores: dict[str, dict[str, dict[str, Score]]], model: dict, seed: int, quick: bool
+) -> Page:
+    """Return the page of results."""
+    summaries = {name: summarise(cases, seed) for name, cases in scores.items()}
+    marks = []
+    for name, lines in summaries.items():
+        for tier, bound in (("A", TIER_A_DICE), ("B", TIER_B_DICE)):
+            found = line_of(lines, f"tier_{tier}").dice.mean
+            marks.append(mark_at_least(f"tier {tier} mean Dice, {name},", found, bound))
+    count = len(next(iter(scores.values())))
+    marks.append((f"at least 15 held-out anatomies: {count}", count >= 15))
+    return Page(
+        stem="synthetic_quick" if quick else "synthetic",
+        title="Segmentation of simulated exams of held-out anatomies",
+        kind="simulated",
+        data=f"{count} anatomies of subjects kept from training; images drawn by training.synthesis.",
+        seed=seed,
+        model=model,
+        marks=marks,
+        tables=[
+            beside_table("beside", "Mean Dice by input", summaries),
+            *(
+                summary_table(_stem(name), f"Scores, {name}", lines)
+                for name, lines in summaries.items()
+            ),
+        ],
+        notes=[
+            *CONVENTIONS,
+            "Simulated images are drawn from the same label atlas that training used, by the same "
+            "kind of simulation: these figures say how well the model learnt its task, not how well "
+            "it finds structures in patients.",
+        ],
+        attachments=[
+            case_table(f"cases_{_stem(name)}", f"Scores of every case, {name}", cases)
+            for name, cases in scores.items()
+        ],
+    )
+
+
+def _stem(name: str) -> str:
+    return "t1" if name == "T1 only" else "t1_fa_md"
+
+
+def _empty(truth):
+    return type(truth)(np.zeros_like(truth.array), truth.affine)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cases", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_CASES} cases, a page of its own")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--model-dir", type=Path)
+    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
+    options = parser.parse_args(arguments)
+    try:
+        cases = adapter.held_out(QUICK_CASES if options.quick else options.cases)
+        segmenter = adapter.segmenter(options.device, options.model_dir)
+        scores, model = evaluate(cases, options.seed, segmenter)
+    except BrainstemALSError as refusal:
+        print(refusal, file=sys.stderr)
+        return int(refusal.code)
+    page = page_of(scores, model, options.seed, options.quick)
+    path = write_page(page, options.out)
+    for text, passed in page.marks:
+        print(f"{'reached    ' if passed else 'not reached'}  {text}")
+    print(f"Written: {path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Exports a trained network as TorchScript (half precision) with its JSON sidecar."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from BrainstemALSLib import __version__
+from BrainstemALSLib.anatomy import load_structures
+from BrainstemALSLib.segmentation import models
+from BrainstemALSLib.segmentation import preprocess as P
+
+from .data import repository
+from .networks import LOCATOR_CLASSES
+
+MAX_BYTES = 30 * 1024**2
+LICENCE = "CC BY-SA 4.0"
+TRAINING_DATA = (
+    "Allen Human Reference Atlas - 3D (CC BY 4.0)",
+    "CIT168 subcortical atlas (CC BY 4.0)",
+    "HCP842 tractography atlas (CC BY-SA 4.0; HCP Open Access terms)",
+    "Harvard-Oxford Atlas 2.0 manual subcortical maps (3D Slicer licence; HCP Open Access terms)",
+    "SynthSeg training label maps (Apache-2.0)",
+    "ICBM 2009a symmetric T1, for registration only, never as a training image",
+)
+INTENDED_USE = (
+    "Research use only, not a medical device. Learned from simulated images of real anatomies; "
+    "no expert label and no patient was used."
+)
+
+
+def _write(network: torch.nn.Module, example: torch.Tensor, card: dict, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    network = network.cpu().eval().float()
+    with torch.no_grad():
+        traced = torch.jit.trace(network, example, check_trace=False)
+        wanted = network(example)
+    path = folder / f"{card['name']}.ts"
+    partial = path.with_suffix(".ts.partial")
+    traced.half().save(str(partial))
+    size = partial.stat().st_size
+    if size > MAX_BYTES:
+        partial.unlink()
+        raise RuntimeError(f"the exported model has {size / 1024**2:.1f} MiB, more than allowed")
+    with torch.no_grad():
+        found = torch.jit.load(str(partial)).float()(example)
+    agreement = float((found.argmax(1) == wanted.argmax(1)).float().mean())
+    if agreement < 0.995:
+        partial.unlink()
+        raise RuntimeError(f"half precision changes {100 * (1 - agreement):.2f} % of the voxels")
+    os.replace(partial, path)
+    card = {
+        "format": models.SIDECAR_FORMAT,
+        **card,
+        "version": f"{__version__}+{datetime.now(UTC):%Y%m%d}",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "licence": LICENCE,
+        "training_data": TRAINING_DATA,
+        "learned_from": "simulation",
+        "intended_use": INTENDED_USE,
+        "export_agreement": round(agreement, 5),
+    }
+    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def default_folder() -> Path:
+    """Where the bundled models lie."""
+    return repository() / "Resources" / "Models"
+
+
+def export_structures(
+    network: torch.nn.Module, facts: dict, cases: int, folder: Path | None = None
+) -> Path:
+    """Write the structure network and its sidecar; returns the TorchScript file.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Trained network.
+    facts : dict
+        What training reports: steps, seconds, figures, seed.
+    cases : int
+        Anatomies it learned from.
+    folder : Path, optional
+        Instead of the bundled models' folder.
+    """
+    card = {
+        "name": models.STRUCTURES,
+        "channels": [
+            {"name": "t1", "normalisation": "clip to 0.5-99.5 percentile, standardise"},
+            {"name": "fa", "normalisation": f"(FA - {P.FA_CENTRE}) / {P.FA_SCALE}"},
+            {"name": "md", "normalisation": f"(MD [1e-3 mm2/s] - {P.MD_CENTRE}) / {P.MD_SCALE}"},
+        ],
+        "missing_channel": "zeros after normalisation; T1 is always needed",
+        "spacing_mm": P.SPACING_MM,
+        "window": P.WINDOW_MM,
+        "keys": [structure.key for structure in load_structures()],
+        "training": {"anatomies": cases, **facts, "command": "python -m training.train"},
+    }
+    example = torch.randn(1, len(P.CHANNELS), *P.WINDOW_MM)
+    return _write(network, example, card, folder or default_folder())
+
+
+def export_locator(
+    network: torch.nn.Module, facts: dict, cases: int, folder: Path | None = None
+) -> Path:
+    """Write the locator and its sidecar; parameters as for ``export_structures``."""
+    card = {
+        "name": models.LOCATOR,
+        "channels": [{"name": "t1", "normalisation": "clip to 0.5-99.5 percentile, standardise"}],
+        "spacing_mm": P.LOCATOR_SPACING_MM,
+        "classes": LOCATOR_CLASSES,
+        "training": {"anatomies": cases, **facts, "command": "python -m training.locator"},
+    }
+    return _write(network, torch.randn(1, 1, 48, 64, 64), card, folder or default_folder())

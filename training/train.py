@@ -1,0 +1,102 @@
+"""Trains the structure network on synthetic exams of the built anatomies.
+
+    python -m training.train [--minutes 45] [--steps 2000] [--smoke]
+
+Goes on where a stopped run of the same name ended. Writes checkpoints and TensorBoard logs to
+``data/runs/NAME`` and, at the end, the TorchScript model and its sidecar (``training.export``).
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from .anatomies import built_cases, load_anatomy
+from .data import work_dir
+from .loop import Schedule, train
+from .networks import structure_network
+from .synthesis import Anatomy, training_sample
+
+VALIDATION_SEED = 900_000_000  # far from every training number
+VALIDATION_SAMPLES = 8
+
+
+@lru_cache(maxsize=None)
+def _anatomy(case: str) -> Anatomy:
+    return Anatomy.from_volume(load_anatomy(case))
+
+
+class CaseSampler:
+    """Training pair by number, over a list of cases."""
+
+    def __init__(self, cases: list[str]):
+        self.cases = cases
+
+    def __call__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pair (channels, classes) of ``training_sample``."""
+        generator = torch.Generator().manual_seed(number)
+        which = int(torch.randint(len(self.cases), (), generator=generator))
+        return training_sample(_anatomy(self.cases[which]), number)
+
+
+class Validation:
+    """Mean Dice over structures on the same few held-out synthetic windows every time."""
+
+    def __init__(self, cases: list[str], device: torch.device, count: int = VALIDATION_SAMPLES):
+        self.sampler, self.device, self.count = CaseSampler(cases), device, count
+
+    @torch.no_grad()
+    def __call__(self, network: torch.nn.Module) -> dict[str, float]:
+        """Mean Dice over the structures present, over all windows, and its lowest structure."""
+        from monai.metrics import DiceMetric
+
+        metric = DiceMetric(include_background=False, reduction="mean_batch", get_not_nans=False)
+        for number in range(self.count):
+            channels, classes = self.sampler(VALIDATION_SEED + number)
+            channels = torch.as_tensor(channels).as_subclass(torch.Tensor)[None].to(self.device)
+            with torch.autocast(self.device.type, torch.bfloat16):
+                predicted = network(channels).argmax(1, keepdim=True)
+            size = 1 + int(classes.max())
+            size = max(size, int(predicted.max()) + 1, 45)
+            one_hot = torch.nn.functional.one_hot
+            metric(
+                one_hot(predicted[:, 0], size).movedim(-1, 1),
+                one_hot(classes[None].to(self.device), size).movedim(-1, 1),
+            )
+        per_structure = metric.aggregate()
+        return {
+            "dice": round(float(per_structure.nanmean()), 4),
+            "lowest": round(float(per_structure[~per_structure.isnan()].min()), 4),
+        }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", default="structures")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--minutes", type=float, default=110.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--no-export", action="store_true")
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
+    schedule = Schedule(arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers)
+    folder: Path = work_dir() / "runs" / arguments.name
+    training, held_out = built_cases(held_out=False), built_cases(held_out=True)
+    print(f"{len(training)} anatomies to train on, {len(held_out)} held out")
+    network, facts = train(
+        structure_network(), CaseSampler(training), Validation(held_out, device), folder, schedule, device
+    )
+    if not arguments.no_export:
+        from .export import export_structures
+
+        print(export_structures(network, facts, len(training)))
+
+
+if __name__ == "__main__":
+    main()
