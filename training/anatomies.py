@@ -71,6 +71,7 @@ SYNTHSEG_CONTEXT = {
     L.THALAMUS: (10, 49),
     L.VENTRAL_DIENCEPHALON: (28, 60),
 }
+RIM_MM = 2.0
 AQUEDUCT = by_key()["cerebral_aqueduct"].index
 FOURTH_VENTRICLE = by_key()["fourth_ventricle"].index
 # Every fifth HOA2 and every fourth SynthSeg subject, in name order, never enters training.
@@ -290,11 +291,17 @@ def fuse(warped: np.ndarray, subject: np.ndarray, source: str, affine: np.ndarra
         for offset, value in enumerate(L.SYNTHSEG_EXTRACEREBRAL):
             mask = (subject == value) & ~fine & ~cord & (warped != L.CSF)
             out[mask] = L.EXTRACEREBRAL_FIRST + offset
-    # What the source calls brainstem and the atlas does not: cord below it, white matter beside it.
+    # What the source calls brainstem and the atlas does not: close to the surface it is error of the
+    # registration and belongs to the nearest structure; the cord lies below, white matter beside.
     rest = np.isin(subject, (15,) if source == "hoa2" else (16,)) & ~fine & ~cord
     lowest = np.flatnonzero(fine.any((0, 1)))[0]
     out[rest] = L.CEREBELLAR_WHITE
     out[..., :lowest][rest[..., :lowest]] = L.SPINAL_CORD
+    stem = np.isin(warped, [s.index for s in load_structures() if s.parent != CONTEXT])
+    distance, nearest = ndimage.distance_transform_edt(~stem, sampling=SPACING, return_indices=True)
+    rim = rest & (distance <= RIM_MM)
+    rim[..., :lowest] = False
+    out[rim] = warped[tuple(axis[rim] for axis in nearest)]
     return out
 
 

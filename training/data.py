@@ -1,4 +1,4 @@
-"""The one place that knows where the data lie: shared inputs outside the repository, built data inside."""
+"""The one place that knows where the data lie: shared inputs outside, built data inside."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def shared_data() -> Path:
 def work_dir() -> Path:
     """Folder for what training builds: atlas, anatomies, runs.
 
-    ``BRAINSTEM_ALS_DATA`` names it; without that it is ``data`` in the repository, which git ignores.
+    ``BRAINSTEM_ALS_DATA`` names it; without that it is ``data`` in the repository, ignored by git.
     It is created when absent.
     """
     named = os.environ.get(WORK_VARIABLE)

@@ -10,22 +10,26 @@ product's estimate of intracranial volume.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch.nn import functional as F
 
 from BrainstemALSLib.anatomy import CONTEXT, load_structures
+from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.segmentation.preprocess import LOCATOR_SPACING_MM, normalise_t1
 
 from . import anatomies
 from . import labels as L
 from .data import work_dir
-from .geometry_augmentation import Draw, look_up, rotation, smooth_field
+from .geometry_augmentation import Draw, rotation, smooth_field
 from .loop import Schedule, train
 from .networks import LOCATOR_CLASSES, locator_network
-from .train import _anatomy
+from .synthesis import Anatomy
+from .train import prepared_anatomy
 
 SIZES = ((64, 64, 64), (48, 64, 64), (56, 64, 48), (32, 32, 32))
 FINE = 2  # images are drawn at half the voxel size and averaged: that is partial volume
@@ -48,9 +52,8 @@ def _classes() -> torch.Tensor:
     return table
 
 
-@lru_cache(maxsize=None)
-def _head(case: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Whole-head labels (uint8), inverse affine and middle of the head."""
+def whole_head(case: str) -> Volume:
+    """Whole-head labels (uint8, RAS) of a SynthSeg case, in the values of ``training.labels``."""
     source, affine, _ = anatomies.load_source_map(case)
     table = np.zeros(int(source.max()) + 1, np.uint8)
     for code, values in anatomies.SYNTHSEG_CONTEXT.items():
@@ -62,28 +65,41 @@ def _head(case: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             table[value] = L.EXTRACEREBRAL_FIRST + offset
     table[15] = L.CSF
     table[16] = BRAINSTEM_VALUE
-    labels = table[source]
+    return Volume(table[source], affine)
+
+
+@lru_cache(maxsize=None)
+def _head(case: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Whole-head labels (uint8), inverse affine and middle of the head."""
+    head = whole_head(case)
+    labels, affine = head.array, head.affine
     middle = affine[:3, :3] @ np.argwhere(labels > 0)[::997].mean(0) + affine[:3, 3]
     affine = torch.tensor(affine, dtype=torch.float32)
     return torch.from_numpy(labels), torch.linalg.inv(affine), torch.tensor(middle).float()
 
 
-def locator_sample(case: str, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+def locator_sample(
+    case: str, draw: Draw, load: Callable[[str], Anatomy] = prepared_anatomy
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One pair: T1 (1, i, j, k) normalised, classes (i, j, k), at 4 mm."""
     if case.startswith("synthseg") and draw.chance(0.9):
         labels, inverse, centre = _head(case)
         size = SIZES[int(draw.number(0, 3))]
     else:
-        anatomy = _anatomy(case)
+        anatomy = load(case)
         labels, inverse, centre = anatomy.labels, anatomy.inverse, anatomy.centre
         size = SIZES[3]
     step = LOCATOR_SPACING_MM / FINE
-    axes = [(torch.arange(n * FINE) - (n * FINE - 1) / 2) * step for n in size]
-    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
+    shape = tuple(n * FINE for n in size)
     scale = 1 + 0.15 * draw.uniform(-1, 1, 3)
-    matrix = rotation(MAX_TILT_DEG * draw.uniform(-1, 1, 3))
-    points = (grid * scale) @ matrix.T + centre + 15.0 * draw.uniform(-1, 1, 3)
-    seen = look_up(labels, inverse, points)
+    turn = rotation(MAX_TILT_DEG * draw.uniform(-1, 1, 3)) * scale * step
+    middle = centre + 15.0 * draw.uniform(-1, 1, 3)
+    matrix = inverse[:3, :3] @ turn
+    offset = inverse[:3, :3] @ middle + inverse[:3, 3]
+    offset = offset - matrix @ torch.tensor([(n - 1) / 2 for n in shape])
+    seen = torch.from_numpy(
+        ndimage.affine_transform(labels.numpy(), matrix.numpy(), offset.numpy(), shape, order=0)
+    )
     mean = draw.uniform(0.0, 1.2, 256)
     if draw.chance(0.8):  # T1 order of tissues: white over grey over CSF
         white, grey = draw.number(0.8, 1.1), draw.number(0.45, 0.85)
@@ -121,15 +137,15 @@ def locator_sample(case: str, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
 class LocatorSampler:
     """Pair by number over lists of whole heads and of boxes."""
 
-    def __init__(self, cases: list[str]):
+    def __init__(self, cases: list[str], load: Callable[[str], Anatomy] = prepared_anatomy):
         self.heads = [case for case in cases if case.startswith("synthseg")]
-        self.boxes = cases
+        self.boxes, self.load = cases, load
 
     def __call__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Pair of ``locator_sample``."""
         draw = Draw(torch.Generator().manual_seed(number))
-        pool = self.heads if draw.chance(WHOLE_HEADS) else self.boxes
-        return locator_sample(pool[int(draw.number(0, len(pool)))], draw)
+        pool = self.heads if self.heads and draw.chance(WHOLE_HEADS) else self.boxes
+        return locator_sample(pool[int(draw.number(0, len(pool)))], draw, self.load)
 
 
 def validation(sampler: LocatorSampler, count: int = 12):

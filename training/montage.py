@@ -49,8 +49,8 @@ def montage(
     """Write slices of a label map, over an image if there is one, as a PNG.
 
     Slices are evenly spaced through the brainstem structures (label values 1-99; all labels when
-    there are none). Axial and coronal slices are in the radiological convention: the patient's right
-    on the left of the picture.
+    there are none). Axial and coronal slices are in the radiological convention: the patient's
+    right on the left of the picture.
 
     Parameters
     ----------
@@ -119,7 +119,9 @@ def montage(
             0.02, 0.5, side, color="white", transform=row[0].transAxes, va="center", fontsize=9
         )
     if title:
-        figure.suptitle(title, color="white", fontsize=11, y=1 - 0.1 / (sum(heights) + 0.5), va="top")
+        figure.suptitle(
+            title, color="white", fontsize=11, y=1 - 0.1 / (sum(heights) + 0.5), va="top"
+        )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, facecolor="black")
@@ -154,7 +156,9 @@ def _structure_box(values: np.ndarray, spacing: np.ndarray, margin_mm: float) ->
         others = tuple(a for a in range(3) if a != axis)
         where = np.flatnonzero(shown.any(axis=others))
         margin = int(np.ceil(margin_mm / spacing[axis]))
-        box.append(slice(max(where[0] - margin, 0), min(where[-1] + 1 + margin, values.shape[axis])))
+        box.append(
+            slice(max(where[0] - margin, 0), min(where[-1] + 1 + margin, values.shape[axis]))
+        )
     return tuple(box)
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from BrainstemALSLib.anatomy import by_key, load_structures
 from BrainstemALSLib.assets import asset_path
+from BrainstemALSLib.imaging.exam import Exam
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.segmentation.preprocess import CHANNELS, NORMALISE, SPACING_MM, WINDOW_MM
 
@@ -288,3 +289,62 @@ def _crop(draw: Draw, images: dict[str, torch.Tensor], labels: torch.Tensor) -> 
     start = 0 if draw.chance(0.6) else size - depth
     for image in [*images.values(), labels]:
         image.narrow(axis, start, depth).zero_()
+
+
+EXAM_SHAPE = (96, 108, 120)  # voxels of 1 mm: the box of an anatomy
+HEAD_SHAPE = (176, 208, 208)
+
+
+class Synthesizer:
+    """Whole simulated exams for evaluation: the same images as in training, as a user has them.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed draws the same images.
+    """
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def exam(self, anatomy: Volume, head: Volume | None = None) -> tuple[Exam, Volume]:
+        """Draw T1, FA and MD of one anatomy.
+
+        Parameters
+        ----------
+        anatomy : Volume
+            Labels (``training.labels``) of the box around the brainstem.
+        head : Volume, optional
+            Labels of the whole head around it; then the exam shows the whole head.
+
+        Returns
+        -------
+        (Exam, Volume)
+            Images and the true labels, context included, all on one 1 mm RAS grid.
+        """
+        draw = Draw(torch.Generator().manual_seed(self.seed))
+        source = Anatomy.from_volume(anatomy)
+        shape = HEAD_SHAPE if head else EXAM_SHAPE
+        points = window_points(draw, source.centre, source.sites, shape, SPACING_MM)
+        if head is None:
+            points = points + torch.tensor([0.0, -6.0, -8.0])
+        else:  # the brainstem lies low and in the middle of a head
+            points = points + torch.tensor([0.0, 0.0, 25.0])
+
+        def seen(at: torch.Tensor) -> torch.Tensor:
+            labels = look_up(source.labels, source.inverse, at)
+            if head is None:
+                return labels
+            around = torch.from_numpy(np.ascontiguousarray(head.array, np.uint8))
+            inverse = torch.linalg.inv(torch.from_numpy(np.asarray(head.affine, np.float32)))
+            return torch.where(labels > 0, labels, look_up(around, inverse, at))
+
+        labels = seen(points)
+        images = render(draw, labels, seen(misregistered(draw, points, SPACING_MM)), SPACING_MM)
+        affine = np.diag([SPACING_MM] * 3 + [1.0])
+        affine[:3, 3] = -(np.array(shape) - 1) / 2 * SPACING_MM
+        volumes = {
+            name: Volume(np.asarray(image, np.float32), affine) for name, image in images.items()
+        }
+        exam = Exam(**volumes, names={name: f"simulated-{name}" for name in volumes})
+        return exam, Volume(labels.numpy(), affine)

@@ -1,6 +1,6 @@
 """Trains the structure network on synthetic exams of the built anatomies.
 
-    python -m training.train [--minutes 45] [--steps 2000] [--smoke]
+    python -m training.train [--minutes 45] [--steps 2000]
 
 Goes on where a stopped run of the same name ended. Writes checkpoints and TensorBoard logs to
 ``data/runs/NAME`` and, at the end, the TorchScript model and its sidecar (``training.export``).
@@ -9,10 +9,13 @@ Goes on where a stopped run of the same name ended. Writes checkpoints and Tenso
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import torch
+
+from BrainstemALSLib.anatomy import load_structures
 
 from .anatomies import built_cases, load_anatomy
 from .data import work_dir
@@ -25,28 +28,31 @@ VALIDATION_SAMPLES = 8
 
 
 @lru_cache(maxsize=None)
-def _anatomy(case: str) -> Anatomy:
+def prepared_anatomy(case: str) -> Anatomy:
+    """Anatomy by case name, kept in memory once read."""
     return Anatomy.from_volume(load_anatomy(case))
 
 
 class CaseSampler:
-    """Training pair by number, over a list of cases."""
+    """Training pair by number, over a list of cases; ``load`` turns a name into an anatomy."""
 
-    def __init__(self, cases: list[str]):
-        self.cases = cases
+    def __init__(self, cases: list[str], load: Callable[[str], Anatomy] = prepared_anatomy):
+        self.cases, self.load = cases, load
 
     def __call__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Pair (channels, classes) of ``training_sample``."""
         generator = torch.Generator().manual_seed(number)
         which = int(torch.randint(len(self.cases), (), generator=generator))
-        return training_sample(_anatomy(self.cases[which]), number)
+        return training_sample(self.load(self.cases[which]), number)
 
 
 class Validation:
     """Mean Dice over structures on the same few held-out synthetic windows every time."""
 
-    def __init__(self, cases: list[str], device: torch.device, count: int = VALIDATION_SAMPLES):
-        self.sampler, self.device, self.count = CaseSampler(cases), device, count
+    def __init__(
+        self, sampler: CaseSampler, device: torch.device, count: int = VALIDATION_SAMPLES
+    ):
+        self.sampler, self.device, self.count = sampler, device, count
 
     @torch.no_grad()
     def __call__(self, network: torch.nn.Module) -> dict[str, float]:
@@ -59,8 +65,7 @@ class Validation:
             channels = torch.as_tensor(channels).as_subclass(torch.Tensor)[None].to(self.device)
             with torch.autocast(self.device.type, torch.bfloat16):
                 predicted = network(channels).argmax(1, keepdim=True)
-            size = 1 + int(classes.max())
-            size = max(size, int(predicted.max()) + 1, 45)
+            size = 1 + len(load_structures())
             one_hot = torch.nn.functional.one_hot
             metric(
                 one_hot(predicted[:, 0], size).movedim(-1, 1),
@@ -90,7 +95,12 @@ def main() -> None:
     training, held_out = built_cases(held_out=False), built_cases(held_out=True)
     print(f"{len(training)} anatomies to train on, {len(held_out)} held out")
     network, facts = train(
-        structure_network(), CaseSampler(training), Validation(held_out, device), folder, schedule, device
+        structure_network(),
+        CaseSampler(training),
+        Validation(CaseSampler(held_out), device),
+        folder,
+        schedule,
+        device,
     )
     if not arguments.no_export:
         from .export import export_structures

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from BrainstemALSLib.anatomy import REGIONS, by_key, load_structures
 from BrainstemALSLib.anatomy.coordinates import (
     CONFIDENCES,

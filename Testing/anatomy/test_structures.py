@@ -13,7 +13,7 @@ def test_indices_keys_names_and_colours_are_unique():
 
 
 def test_indices_never_change():
-    # Written out: a label map of an old version must mean the same for ever. Add lines, change none.
+    # Written out: an old label map must mean the same for ever. Add lines, change none.
     index = {structure.key: structure.index for structure in load_structures()}
     assert index["midbrain_tegmentum_left"] == 1
     assert index["dorsal_raphe"] == 18

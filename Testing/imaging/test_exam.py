@@ -72,12 +72,15 @@ def test_fa_overshoot_is_clipped(t1, save, fa):
     assert (read.min(), read.max()) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("change", [
-    lambda fa: fa * 1000,                      # Siemens' integer scale
-    lambda fa: fa * 1.7,                       # a fifth of the tissue at 1.19
-    lambda fa: fa - 0.5,
-    lambda fa: fa * 1e-3,                      # MD in mm2/s given as FA
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fa: fa * 1000,  # Siemens' integer scale
+        lambda fa: fa * 1.7,  # a fifth of the tissue at 1.19
+        lambda fa: fa - 0.5,
+        lambda fa: fa * 1e-3,  # MD in mm2/s given as FA
+    ],
+)
 def test_fa_that_is_none(t1, save, fa, change):
     error = refusal(t1, fa=save("fa.nii.gz", change(fa).astype("f4")))
     assert error.code == ExitCode.UNSUITABLE_DIFFUSION
@@ -105,7 +108,9 @@ def test_grids_of_different_patients(t1, save, fa, md, affine):
 def test_a_diffusion_slab_over_the_brainstem_is_enough(t1, save, fa, affine):
     slab = affine.copy()
     slab[:3, 3] += slab[:3, :3] @ (0, 0, 14)
-    assert read_exam(t1, fa=save("fa.nii.gz", fa[..., 14:24], sform=slab, qform=slab)).fa is not None
+    assert (
+        read_exam(t1, fa=save("fa.nii.gz", fa[..., 14:24], sform=slab, qform=slab)).fa is not None
+    )
 
 
 def test_field_of_view_too_small_for_a_brain(save, head):
@@ -127,12 +132,15 @@ def test_ct(save, head):
     assert "CT" in error.problem
 
 
-@pytest.mark.parametrize("change", [
-    lambda head: (head - head.mean()) / head.std(),       # z-scored
-    lambda head: head - 300,                              # ringing and offsets
-    lambda head: np.where(head < 100, -1000, head),       # background marked by a value
-    lambda head: (head * 60 - 30000).astype(np.int16),    # signed storage
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda head: (head - head.mean()) / head.std(),  # z-scored
+        lambda head: head - 300,  # ringing and offsets
+        lambda head: np.where(head < 100, -1000, head),  # background marked by a value
+        lambda head: (head * 60 - 30000).astype(np.int16),  # signed storage
+    ],
+)
 def test_mr_with_negative_values_is_no_ct(save, head, change):
     assert read_exam(save("mr.nii.gz", change(head).astype("f4"))).t1.array.min() < 0
 

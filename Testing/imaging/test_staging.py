@@ -72,9 +72,14 @@ def test_overwriting_leaves_no_mixture(tmp_path):
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_broken_run_leaves_the_old_results(tmp_path, error):
     run(tmp_path, {NAMES[0]: "old", NAMES[1]: "old"})
-    with pytest.raises(error), staged_output(tmp_path, NAMES, overwrite=True) as staging:
-        (staging / NAMES[0]).write_text("half")
-        raise error
+
+    def broken_run():
+        with staged_output(tmp_path, NAMES, overwrite=True) as staging:
+            (staging / NAMES[0]).write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        broken_run()
     assert content(tmp_path) == {NAMES[0]: "old", NAMES[1]: "old"}
 
 
@@ -84,15 +89,20 @@ def test_a_broken_run_leaves_no_new_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_while_moving_is_undone(tmp_path):
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+def test_a_failure_at_any_move_is_undone(tmp_path, monkeypatch, failing):
     run(tmp_path, {NAMES[0]: "old", NAMES[1]: "old"})
-    with (
-        pytest.raises(BrainstemALSError) as caught,
-        staged_output(tmp_path, NAMES, overwrite=True) as staging,
-    ):
-        (staging / NAMES[0]).write_text("new")
-        (staging / NAMES[1]).write_text("new")
-        (staging.parent / "old" / NAMES[1] / "in the way").mkdir(parents=True)
+    moves, real_replace = [], os.replace
+
+    def replace(source, target):
+        moves.append(target)
+        if len(moves) == failing:
+            raise OSError(28, "No space left on device")
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(BrainstemALSError) as caught:
+        run(tmp_path, {NAMES[0]: "new", NAMES[1]: "new"}, overwrite=True)
     assert caught.value.code == ExitCode.OUTPUT_REFUSED
     assert content(tmp_path) == {NAMES[0]: "old", NAMES[1]: "old"}
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from BrainstemALSLib.anatomy import by_key
 from BrainstemALSLib.imaging.volume import Volume
 
@@ -8,7 +9,7 @@ SHAPE = (64, 64, 72)
 
 @pytest.fixture(scope="session")
 def anatomy():
-    """A toy brainstem of three cylinders with pyramids, in a ball of white matter with a grey rim."""
+    """A toy brainstem of three cylinders with pyramids, in a white ball with a grey rim."""
     known = by_key()
     i, j, k = np.indices(SHAPE)
     labels = np.zeros(SHAPE, np.uint8)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from BrainstemALSLib.phantom import deformation
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from BrainstemALSLib.phantom import deformation
 
 SPACING = np.array([1.0, 1.0, 1.0])
 

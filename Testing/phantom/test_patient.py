@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from BrainstemALSLib.anatomy import by_key
 from BrainstemALSLib.anatomy.priors import load_intensity_priors
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode

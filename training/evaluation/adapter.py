@@ -11,8 +11,6 @@ import numpy as np
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.volume import Volume
 
-from .grids import on_grid, structures_only
-
 if TYPE_CHECKING:
     from BrainstemALSLib.imaging.exam import Exam
     from BrainstemALSLib.segmentation.result import Segmentation
@@ -56,11 +54,17 @@ def simulate(case: str, seed: int) -> tuple[Exam, Volume]:
     (Exam, Volume)
         T1, FA and MD, and the true labels (``Structure.index`` only) on the grid of the T1.
     """
-    from training.anatomies import load_anatomy
-    from training.synthesis import Synthesizer
+    exam, truth, _ = simulate_with_mask(case, seed)
+    return exam, truth
 
-    exam, truth = Synthesizer(seed).exam(load_anatomy(case))
-    return exam, on_grid(structures_only(truth), exam.t1)
+
+def simulate_with_mask(case: str, seed: int) -> tuple[Exam, Volume, np.ndarray]:
+    """Like ``simulate``, with the true brain mask (bool, (i, j, k)) for methods that need one."""
+    from training.anatomies import load_anatomy
+
+    from .simulate import simulate_exam
+
+    return simulate_exam(load_anatomy(case), seed)
 
 
 def t1_only(exam: Exam) -> Exam:
@@ -79,7 +83,7 @@ def exam_of(t1: Volume) -> Exam:
     """Return a T1 in memory as an exam."""
     from BrainstemALSLib.imaging.exam import Exam
 
-    return Exam(t1=t1)
+    return Exam(t1=t1, names={"t1": "T1"})
 
 
 def segmenter(device: str = "cpu", model_dir: Path | None = None, flip: bool = False):
@@ -90,7 +94,7 @@ def segmenter(device: str = "cpu", model_dir: Path | None = None, flip: bool = F
 
 
 def brainstem_mm3(segmentation: Segmentation) -> float:
-    """Return the volume of the whole brainstem from probabilities, in mm3, as users are given it."""
+    """Return the volume of the whole brainstem from probabilities, in mm3, as users see it."""
     return volumes_mm3(segmentation)["brainstem"]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from BrainstemALSLib.cli.icbm import icbm_path
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.volume import Volume
 
@@ -27,14 +28,6 @@ from .summary import summarise
 from .tables import Page, results_dir, write_page
 
 MARKS = {"brainstem": 0.93, "midbrain": 0.88, "pons": 0.88, "medulla": 0.88}
-ICBM_FILE = "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-
-
-def icbm_path() -> Path:
-    """Return the file of the ICBM T1 that nilearn carries."""
-    from importlib.resources import files
-
-    return Path(str(files("nilearn") / ICBM_FILE))
 
 
 def atlas_labels() -> Volume:
@@ -50,7 +43,10 @@ def atlas_labels() -> Volume:
     path = work_dir() / "atlas" / "brainstem_labels.nii.gz"
     if not path.exists():
         raise BrainstemALSError(
-            path, "the training atlas is not built", "Run `python -m training.atlas`.", ExitCode.USAGE
+            path,
+            "the training atlas is not built",
+            "Run `python -m training.atlas`.",
+            ExitCode.USAGE,
         )
     image = nib.load(path)
     return structures_only(Volume(np.asarray(image.dataobj), image.affine))
@@ -62,19 +58,21 @@ def page_of(scores: dict[str, Score], model: dict, picture: str) -> Page:
         stem="icbm",
         title="Segmentation of the ICBM 2009 symmetric T1 against the atlas",
         kind="real",
-        data="ICBM 2009a nonlinear symmetric T1, 1 mm, skull-stripped: an average of 152 real heads.",
+        data="ICBM 2009a nonlinear symmetric T1, 1 mm, skull-stripped: average of 152 real heads.",
         seed=None,
         model=model,
         marks=[
             mark_at_least(f"{name} Dice", scores[name].dice, bound) for name, bound in MARKS.items()
         ],
         tables=[summary_table("scores", "Scores against the atlas", summarise({"icbm": scores}))],
-        pictures=[("Labels of the model on the ICBM T1; the patient's right is on the left.", picture)],
+        pictures=[
+            ("Labels of the model on the ICBM T1; the patient's right is on the left.", picture)
+        ],
         notes=[
             *CONVENTIONS,
-            "One image, so there is no interval. The atlas was drawn in this space and carried into "
-            "every training anatomy; the image itself was never trained on. An average head is "
-            "smoother than any patient's.",
+            "One image, so there is no interval. The atlas was drawn in this space and carried "
+            "into every training anatomy; the image itself was never trained on. An average head "
+            "is smoother than any patient's.",
         ],
     )
 
@@ -87,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder instead of docs/results")
     options = parser.parse_args(arguments)
     try:
-        exam = adapter.read_t1(icbm_path())
+        exam = adapter.read_t1(icbm_path("t1"))
         truth = on_grid(atlas_labels(), exam.t1)
         segmentation = adapter.segmenter(options.device, options.model_dir).segment(exam)
     except BrainstemALSError as refusal:

@@ -2,8 +2,9 @@
 
     python -m training.evaluation.real [--seed 7] [--quick]
 
-No truth exists for these images. Steadiness is the change of the volume of the whole brainstem when
-the same head is sampled on a grid rotated by 7 degrees and shifted by 0.3 mm, and 3 % noise is added.
+No truth exists for these images. Steadiness is the change of the volume of the whole brainstem
+when the same head is sampled on a grid rotated by 7 degrees and shifted by 0.3 mm, and 3 % noise is
+added.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def page_of(
         worst = float("nan") if any(v != v for v in both) else max(both)
         marks.append(
             (
-                f"{name}: whole brainstem changes by at most {CHANGE_PERCENT:g} % under re-gridding "
-                f"and noise, worst of {len(both)}: {worst:.2f} %",
+                f"{name}: whole brainstem changes by at most {CHANGE_PERCENT:g} % under "
+                f"re-gridding and noise, worst of {len(both)}: {worst:.2f} %",
                 worst <= CHANGE_PERCENT,
             )
         )
@@ -135,11 +136,12 @@ def page_of(
             ),
         ],
         pictures=[
-            (f"{name}; the patient's right is on the left.", file) for name, file in pictures.items()
+            (f"{name}; the patient's right is on the left.", file)
+            for name, file in pictures.items()
         ],
         notes=[
-            f"Grid: rotated by {ROTATION_DEGREES:g} degrees and shifted by {SHIFT_MM:g} mm along the "
-            "axis, cubic B-spline, affine changed accordingly. Noise: Rician, "
+            f"Grid: rotated by {ROTATION_DEGREES:g} degrees and shifted by {SHIFT_MM:g} mm along "
+            "the axis, cubic B-spline, affine changed accordingly. Noise: Rician, "
             f"{100 * NOISE_FRACTION:g} % of the 99th percentile.",
             "There is no truth for these images: the pictures have to be looked at.",
         ],
@@ -177,7 +179,10 @@ def main(arguments: list[str] | None = None) -> int:
             path = shared_data() / "images" / file
             if not path.exists():
                 raise BrainstemALSError(
-                    path, "this test image is missing", "Fetch the shared data again.", ExitCode.USAGE
+                    path,
+                    "this test image is missing",
+                    "Fetch the shared data again.",
+                    ExitCode.USAGE,
                 )
             exam = adapter.read_t1(path)
             segmentation = segmenter.segment(exam)

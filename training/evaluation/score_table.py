@@ -23,12 +23,13 @@ COLUMNS = (
     "spurious",
 )
 CONVENTIONS = (
-    "Dice and distances by MONAI. ASSD: average symmetric surface distance; HD95: 95th percentile of "
-    "the Hausdorff distance; volume error: absolute, volume bias: signed, both as a percentage of the "
-    "true volume, from labels.",
-    "A structure missing from the prediction counts as Dice 0 and volume error 100 %, has no distance "
-    "and is counted under missed; one missing from both is left out. Group means are taken within a "
-    "case first. Tiers hold brainstem structures only, without aqueduct and fourth ventricle.",
+    "Dice and distances by MONAI. ASSD: average symmetric surface distance; HD95: 95th percentile "
+    "of the Hausdorff distance; volume error: absolute, volume bias: signed, both as a percentage "
+    "of the true volume, from labels.",
+    "A structure missing from the prediction counts as Dice 0 and volume error 100 %, has no "
+    "distance and is counted under missed; one missing from both is left out. Group means are "
+    "taken within a case first. Tiers hold brainstem structures only, without aqueduct and "
+    "fourth ventricle.",
 )
 
 

@@ -64,8 +64,8 @@ class Line:
 def groups() -> dict[str, tuple[str, ...]]:
     """Return the groups whose mean is reported: name to structure keys.
 
-    The tiers hold brainstem structures only: the fourth ventricle is easy and the aqueduct hard, and
-    neither belongs to what the tiers are about. Both are in ``context``.
+    The tiers hold brainstem structures only: the fourth ventricle is easy and the aqueduct hard,
+    and neither belongs to what the tiers are about. Both are in ``context``.
     """
     inside = [s for s in load_structures() if s.parent != CONTEXT]
     named = {f"tier_{tier}": [s for s in inside if s.tier == tier] for tier in ("A", "B")}

@@ -169,7 +169,9 @@ def _markdown(page: Page) -> str:
     ]
     for role, model in page.model.items():
         name = " ".join(model[part] for part in ("name", "version") if model.get(part))
-        lines.append(f"- Model ({role}): {name or 'unnamed'}, sha256 `{model.get('sha256', 'n/a')}`")
+        lines.append(
+            f"- Model ({role}): {name or 'unnamed'}, sha256 `{model.get('sha256', 'n/a')}`"
+        )
     if page.marks:
         words = {True: "reached", False: "**not reached**", None: "not measured"}
         lines += ["", "## Marks", "", "| asked for, and found | |", "|---|---|"]
@@ -204,7 +206,9 @@ def _tsv(table: Table) -> str:
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
     writer.writerow(table.columns)
     for row in table.rows:
-        writer.writerow([f"{v:.6g}" if isinstance(v, float) and math.isfinite(v) else cell(v) for v in row])
+        writer.writerow(
+            [f"{v:.6g}" if isinstance(v, float) and math.isfinite(v) else cell(v) for v in row]
+        )
     return out.getvalue()
 
 

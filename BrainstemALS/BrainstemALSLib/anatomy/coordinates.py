@@ -43,7 +43,7 @@ class Coordinate:
     axis : tuple of float
         Direction of the long axis in RAS, unit length to two decimals.
     status : str
-        ``atlas``: measured in a published atlas. ``derived``: inferred from landmarks and textbooks.
+        ``atlas``: measured in a published atlas. ``derived``: from landmarks and textbooks.
     confidence : str
         ``low``, ``moderate`` or ``high``: how well the place is known.
     uberon : str or None

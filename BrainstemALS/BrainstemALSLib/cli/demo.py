@@ -15,7 +15,6 @@ from .options import (
     ModelOption,
     OverwriteOption,
     ThreadsOption,
-    limit_threads,
 )
 
 if TYPE_CHECKING:
@@ -39,24 +38,18 @@ def demo(
 ) -> None:
     """Segment the ICBM 2009 T1 (a real average brain) and a simulated ALS patient."""
     with refusals(debug):
-        from .icbm import icbm_path
-
-        icbm_path("t1")  # refuses before torch is loaded
-        limit_threads(threads)
         from rich.console import Console
 
-        from ..segmentation.segmenter import Segmenter
+        from .inference import LateSegmenter
 
         console = Console()
-        segmenter = Segmenter(device=device.value, model_dir=model)
+        segmenter = LateSegmenter(device.value, model, threads=threads)
         labels = _average_brain(out / "icbm2009", segmenter, overwrite, console)
         _simulated_patient(out / "simulated", labels, segmenter, seed, overwrite, console)
         console.print(f"Results are in {out}", highlight=False)
 
 
-def _average_brain(
-    out: Path, segmenter: CanSegment, overwrite: bool, console: Console
-) -> Volume:
+def _average_brain(out: Path, segmenter: CanSegment, overwrite: bool, console: Console) -> Volume:
     from ..pipeline import segment_to_folder
     from ..report.console import print_measures
     from .icbm import icbm_path

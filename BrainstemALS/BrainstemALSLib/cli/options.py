@@ -21,7 +21,8 @@ DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where to run; auto takes a usable GPU, else the CPU.")
 ]
 ModelOption = Annotated[
-    Path | None, typer.Option("--model", help="Folder with other models than those that come along.")
+    Path | None,
+    typer.Option("--model", help="Folder with other models than those that come along."),
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads; all cores by default.")
@@ -30,14 +31,3 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace earl
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="On a failure, show where in the code it was.")
 ]
-
-
-def limit_threads(threads: int | None) -> None:
-    """Limit torch's and ITK's threads, if a number is given."""
-    if threads is None:
-        return
-    import SimpleITK as sitk
-    import torch
-
-    torch.set_num_threads(threads)
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)

@@ -15,12 +15,13 @@ from .options import (
     ModelOption,
     OverwriteOption,
     ThreadsOption,
-    limit_threads,
 )
 
 
 def segment(
-    t1: Annotated[Path, typer.Argument(help="T1-weighted image: NIfTI, NRRD or MetaImage.")],
+    t1: Annotated[
+        Path, typer.Argument(metavar="T1", help="T1-weighted image: NIfTI, NRRD or MetaImage.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     fa: Annotated[Path | None, typer.Option("--fa", help="Fractional anisotropy, 0-1.")] = None,
     md: Annotated[
@@ -28,7 +29,8 @@ def segment(
     ] = None,
     device: DeviceOption = Device.AUTO,
     flip: Annotated[
-        bool, typer.Option("--flip", help="Average with the mirrored image: slower, a bit steadier.")
+        bool,
+        typer.Option("--flip", help="Average with the mirrored image: slower, a bit steadier."),
     ] = False,
     model: ModelOption = None,
     threads: ThreadsOption = None,
@@ -40,19 +42,12 @@ def segment(
 ) -> None:
     """Segment the brainstem in a T1, with FA and MD where there are any, and measure it."""
     with refusals(debug):
-        from ..imaging.checks import check_file
-
-        # Before torch is loaded: nobody should wait seconds to learn of a typing error.
-        for path, what in ((t1, "T1"), (fa, "FA"), (md, "MD")):
-            if path is not None:
-                check_file(path, what)
-        limit_threads(threads)
         from ..pipeline import segment_to_folder
         from ..report.console import print_measures
-        from ..segmentation.segmenter import Segmenter
+        from .inference import LateSegmenter
         from .progress import progress_bar
 
-        segmenter = Segmenter(device=device.value, model_dir=model, flip=flip)
+        segmenter = LateSegmenter(device.value, model, flip, threads)
         options = {
             "device": device.value,
             "flip": flip,

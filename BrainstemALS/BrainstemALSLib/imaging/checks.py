@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BrainstemALSError, ExitCode
-from .nifti_header import NiftiHeader, read_nifti_header, scan_content
+from .nifti_header import NiftiHeader, is_nifti2, read_nifti_header, scan_content
 from .volume import Volume
 
 # Voxels finer than 0.3 mm do not exist in a clinical head MR; beyond 5 mm nothing of the
@@ -25,8 +25,8 @@ SMALLEST_FIELD_MM = 60.0
 LARGEST_AXIS_COSINE = 1e-3
 # Relative difference between the two voxel sizes of a NIfTI header that rounding cannot explain.
 SPACING_CONTRADICTION = 0.01
-# Hounsfield units: air is -1000 by definition, brain 20-45, bone from 300 (Kalender, Computed
-# Tomography, 3rd ed.). The shares of a head CT lie far above these limits.
+# Hounsfield units: air is -1000 and water 0 by definition; brain and muscle lie at 20-70, compact
+# bone above 300. The shares are our own, set low: a head CT passes each of them many times over.
 CT_AIR_HU, CT_AIR_SHARE = -900.0, 0.05
 CT_SOFT_HU, CT_SOFT_SHARE = (-20.0, 100.0), 0.20
 CT_BONE_HU, CT_BONE_SHARE = 300.0, 0.005
@@ -59,9 +59,7 @@ def damaged(path: Path, what: str) -> BrainstemALSError:
 
 def singular(path: Path, what: str) -> BrainstemALSError:
     """Return the refusal of a header whose voxel axes do not span space."""
-    return _unreadable(
-        path, f"the orientation in the header of this {what} is not valid", _CONVERT
-    )
+    return _unreadable(path, f"the orientation in the header of this {what} is not valid", _CONVERT)
 
 
 def sheared(path: Path, what: str) -> BrainstemALSError:
@@ -118,6 +116,12 @@ def check_nifti(path: Path, what: str) -> None:
             "Convert the image to a single NIfTI file (.nii.gz).",
         )
     try:
+        if is_nifti2(path):
+            raise _unreadable(
+                path,
+                f"this {what} is a NIfTI-2 file, which few programs read",
+                "Convert it to NIfTI-1 (.nii.gz), for example with mrconvert.",
+            )
         header = read_nifti_header(path)
         if header is None:
             return

@@ -14,11 +14,11 @@ from .volume import Volume
 # the rim (sqrt(1.5) = 1.22 is the largest value the formula can give). Those are clipped.
 FA_TOLERATED = (-0.25, 1.25)
 FA_OVERSHOOT, FA_OVERSHOOT_SHARE = 0.01, 0.02
-# White matter reaches 0.4 and more in every brain, patients with ALS included.
+# White matter passes 0.4 in every brain, so the top of an FA map far exceeds this; MD does not.
 FA_SMALLEST_TOP = 0.1
-# Median MD of a brain with its CSF is 0.7-1.2e-3 mm2/s, of a whole head up to 1.5e-3 (Pierpaoli
-# et al., Radiology 1996: white 0.7, grey 0.7-0.8, CSF 3.2e-3). The trace is three times the MD,
-# 2.1e-3 or more, and stays outside.
+# In 1e-3 mm2/s. Brain has about 0.7 and CSF about 3.2 (Pierpaoli et al., Radiology 1996;201:637),
+# so the median of a brain with its CSF lies near 0.8; the limits are ours and leave room for
+# atrophy and for tissue outside the brain. A trace, three times the MD, has 2.1 or more.
 MD_MEDIAN_RANGE = (0.4, 1.8)
 # Part of the middle half of the T1's field of view that a map has to cover.
 SMALLEST_COVERAGE = 0.2

@@ -36,9 +36,7 @@ class Exam:
     checksums: dict[str, str] = field(default_factory=dict)
 
 
-def read_exam(
-    t1: str | Path, fa: str | Path | None = None, md: str | Path | None = None
-) -> Exam:
+def read_exam(t1: str | Path, fa: str | Path | None = None, md: str | Path | None = None) -> Exam:
     """Read a T1 and, where there are any, its FA and MD maps; either map may come alone.
 
     Parameters

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.ndimage import gaussian_filter
-from scipy.optimize import linear_sum_assignment
 
 from .volume import Volume
 
@@ -174,7 +172,7 @@ def crop(volume: Volume, start: Sequence[int], stop: Sequence[int]) -> Volume:
 
 
 def same_grid(a: Volume, b: Volume, tolerance: float = 1e-3) -> bool:
-    """Return whether two volumes share their voxels: no corner is apart by over ``tolerance`` mm."""
+    """Return whether two volumes share their voxels, no corner over ``tolerance`` mm apart."""
     if a.array.shape[:3] != b.array.shape[:3]:
         return False
     corners = np.indices((2, 2, 2)).reshape(3, -1) * (np.array(a.array.shape[:3])[:, None] - 1)
@@ -204,9 +202,7 @@ def orientation_codes(affine: np.ndarray) -> tuple[str, str, str]:
     """
     world, signs = _closest_axes(affine)
     letters = (("L", "R"), ("P", "A"), ("I", "S"))
-    return tuple(
-        letters[axis][int(sign > 0)] for axis, sign in zip(world, signs, strict=True)
-    )
+    return tuple(letters[axis][int(sign > 0)] for axis, sign in zip(world, signs, strict=True))
 
 
 def to_canonical(volume: Volume) -> Volume:
@@ -239,6 +235,8 @@ def _sitk_grid(affine: np.ndarray) -> tuple[list[float], list[float], list[float
 
 def _closest_axes(affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each voxel axis its closest world axis (0-2) and the sign along it."""
+    from scipy.optimize import linear_sum_assignment
+
     cosines = np.asarray(affine, dtype=float)[:3, :3]
     cosines = cosines / np.linalg.norm(cosines, axis=0)
     voxel_axes, world = linear_sum_assignment(-np.abs(cosines.T))
@@ -255,6 +253,8 @@ def _antialias_sigma(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _smooth(array: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
     sigma = np.where(sigma < _SMALLEST_SIGMA_VOXELS, 0.0, sigma)
     if not sigma.any():
         return array

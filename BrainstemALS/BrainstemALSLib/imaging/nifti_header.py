@@ -4,8 +4,7 @@ ITK repairs a broken header in silence (a zero voxel size becomes 1 mm, a missin
 becomes a made-up one) and reads a truncated file as zeros. A wrong side or size must not pass
 unseen, so the checks look at the bytes.
 
-Offsets and meanings: nifti1.h and nifti2.h of the NIfTI Data Format Working Group,
-https://nifti.nimh.nih.gov.
+Offsets and meanings: nifti1.h of the NIfTI Data Format Working Group, https://nifti.nimh.nih.gov.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-NIFTI1_SIZE = 348
-NIFTI2_SIZE = 540
+_NIFTI1_SIZE = 348
+_NIFTI2_SIZE = 540
 # Byte offset of scl_slope in a NIfTI-1 header; scl_inter follows it.
 NIFTI1_SCL_SLOPE = 112
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -68,8 +67,14 @@ def is_gzip(path: Path) -> bool:
         return handle.read(2) == _GZIP_MAGIC
 
 
+def is_nifti2(path: Path) -> bool:
+    """Return whether a file is a NIfTI-2, which ITK does not read."""
+    with _open(path) as handle:
+        return _endian(handle.read(4), _NIFTI2_SIZE) is not None
+
+
 def read_nifti_header(path: Path) -> NiftiHeader | None:
-    """Return the header of a single-file NIfTI-1 or NIfTI-2, None for a file of another kind.
+    """Return the header of a single-file NIfTI-1, None for a file of another kind.
 
     Raises
     ------
@@ -77,14 +82,13 @@ def read_nifti_header(path: Path) -> NiftiHeader | None:
         The file breaks off within the header, or its compression is damaged.
     """
     with _open(path) as handle:
-        head = handle.read(NIFTI2_SIZE)
-    for size in (NIFTI1_SIZE, NIFTI2_SIZE):
-        for endian in "<>":
-            if len(head) >= 4 and struct.unpack_from(f"{endian}i", head)[0] == size:
-                if len(head) < size:
-                    raise EOFError
-                return _parse(head, size, endian)
-    return None
+        head = handle.read(_NIFTI1_SIZE)
+    endian = _endian(head[:4], _NIFTI1_SIZE)
+    if endian is None:
+        return None
+    if len(head) < _NIFTI1_SIZE:
+        raise EOFError
+    return _parse(head, endian) if head[344:347] == b"n+1" else None
 
 
 def scan_content(path: Path, header: NiftiHeader) -> tuple[int, bool]:
@@ -112,24 +116,24 @@ def _open(path: Path):
     return gzip.open(path) if is_gzip(path) else path.open("rb")
 
 
-def _parse(head: bytes, size: int, endian: str) -> NiftiHeader | None:
+def _endian(first: bytes, header_size: int) -> str | None:
+    """Return the byte order in which the first four bytes give the header's size, if any."""
+    for endian in "<>":
+        if first == struct.pack(f"{endian}i", header_size):
+            return endian
+    return None
+
+
+def _parse(head: bytes, endian: str) -> NiftiHeader:
     def get(layout: str, offset: int) -> tuple:
         return struct.unpack_from(endian + layout, head, offset)
 
-    if size == NIFTI1_SIZE:
-        magic, dim, pixdim = head[344:347], get("8h", 40), get("8f", 76)
-        (datatype, bits), (offset,), (units,) = get("2h", 70), get("f", 108), get("B", 123)
-        qform_code, sform_code = get("2h", 252)
-        quaternion, rows = get("3f", 256), get("12f", 280)
-    else:
-        magic, dim, pixdim = head[4:7], get("8q", 16), get("8d", 104)
-        (datatype, bits), (offset,), (units,) = get("2h", 12), get("q", 168), get("i", 500)
-        qform_code, sform_code = get("2i", 344)
-        quaternion, rows = get("3d", 352), get("12d", 400)
-    if magic not in (b"n+1", b"n+2"):
-        return None
+    dim, (datatype, bits), pixdim = get("8h", 40), get("2h", 70), get("8f", 76)
+    (offset,), (units,) = get("f", 108), get("B", 123)
+    qform_code, sform_code = get("2h", 252)
+    quaternion, rows = get("3f", 256), get("12f", 280)
     dimensions = tuple(dim[1 : 1 + dim[0]]) if 0 <= dim[0] <= 7 else ()
-    offset = int(offset) if math.isfinite(offset) and offset >= size else size
+    offset = int(offset) if math.isfinite(offset) and offset >= len(head) else len(head)
     scale = _MILLIMETRES_PER_UNIT.get(units & 0x07, 1.0)
     spacing = np.array(pixdim[1:4]) * scale
     handed = (1.0, 1.0, -1.0 if pixdim[0] < 0 else 1.0)

@@ -16,8 +16,8 @@ from .geometry import to_sitk
 from .nifti_header import NIFTI1_SCL_SLOPE
 from .volume import Volume
 
-# Level 4 is twice as fast as the default 6 and 1-2 % larger on label maps and probabilities.
-_GZIP_LEVEL = 4
+# gzip's own default; lower levels are no faster to speak of on label maps and probabilities.
+_GZIP_LEVEL = 6
 _PROBABILITY_STEP = 1.0 / 255.0
 
 
@@ -28,6 +28,9 @@ def write_volume(
     scale: float | None = None,
 ) -> None:
     """Write a volume as NIfTI-1, with qform and sform set to its affine.
+
+    The sform is exact to float32; the qform, a float32 quaternion, to 0.1 degrees at worst (close
+    to half turns). ITK, nibabel and Slicer prefer the sform.
 
     Parameters
     ----------

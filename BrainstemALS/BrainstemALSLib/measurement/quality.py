@@ -199,7 +199,7 @@ def _asymmetry(pairs: tuple[Asymmetry, ...]) -> Iterator[Finding]:
             "warning",
             f"{pair.name}: the {larger} is much larger "
             f"(asymmetry index {pair.index_percent:+.0f} %).",
-            "Compare both outlines on the images; look for a lesion, a tilted head or a part missed.",
+            "Compare both outlines on the images; look for a lesion or a missed part.",
             pair.key,
         )
 

@@ -87,15 +87,16 @@ def shrink(mask: np.ndarray, spacing: np.ndarray, strength: float) -> np.ndarray
     weight = np.exp(-0.5 * (distance / FALLOFF_MM) ** 2)
     for axis in range(2):
         line = ndimage.gaussian_filter1d(np.interp(every, levels, centre[:, axis]), sigma)
-        grid = np.arange(mask.shape[axis]).reshape(-1, *([1] * (2 - axis)))
-        offset = (grid - line) * spacing[axis]
-        field[axis] = strength * weight * offset.reshape(
-            (mask.shape[0], 1, -1) if axis == 0 else (1, mask.shape[1], -1)
-        )
+        place = [1, 1, 1]
+        place[axis] = mask.shape[axis]
+        offset = (np.arange(mask.shape[axis]).reshape(place) - line) * spacing[axis]
+        field[axis] = strength * weight * offset
     return field
 
 
-def warp(array: np.ndarray, displacement: np.ndarray, spacing: np.ndarray, order: int) -> np.ndarray:
+def warp(
+    array: np.ndarray, displacement: np.ndarray, spacing: np.ndarray, order: int
+) -> np.ndarray:
     """Return an image deformed by a backward displacement.
 
     Parameters

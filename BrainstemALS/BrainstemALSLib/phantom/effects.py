@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEDULLA_LOSS_PERCENT = (5.0, 8.0)
-"""Loss of medullary volume, drawn between: -5 % in ALS, -8 % in bulbar onset (after Bede et al. 2019,
-NeuroImage: Clinical 24:102054, where the medulla is the dominant site)."""
+"""Loss of medullary volume, drawn between: -5 % in ALS, -8 % in bulbar onset (after Bede et al.
+2019, NeuroImage: Clinical 24:102054, where the medulla is the dominant site)."""
 
 PYRAMID_EXTRA_LOSS_PERCENT = 6.0
-"""Loss of the pyramids beyond that of the medulla: the shape change of the medulla in ALS is confined
-to them (Bede et al. 2019); the figure is this project's choice."""
+"""Loss of the pyramids beyond that of the medulla: the shape change of the medulla in ALS is
+confined to them (Bede et al. 2019); the figure is this project's choice."""
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,7 @@ def tissue_means(
     means = {}
     for channel in CHANNELS:
         value = {
-            key: _level(priors[key], channel)
-            for key in ("cerebral_white", "cerebral_grey", "csf")
+            key: _level(priors[key], channel) for key in ("cerebral_white", "cerebral_grey", "csf")
         }
         mixed = (
             white * value["cerebral_white"] + grey * value["cerebral_grey"] + fluid * value["csf"]
@@ -138,9 +137,7 @@ def _add_shells(
     means["t1"][scalp] = SCALP_T1
 
 
-def _shading(
-    shape: tuple[int, ...], spacing: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _shading(shape: tuple[int, ...], spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     step = BIAS_SIGMA_MM / 2
     coarse = [int(np.ceil(n * s / step)) + 2 for n, s in zip(shape, spacing, strict=True)]
     noise = ndimage.gaussian_filter(rng.standard_normal(coarse), BIAS_SIGMA_MM / step)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import __version__
-from ..anatomy import CONTEXT, REGIONS, Structure, load_structures
+from ..anatomy import load_structures
 from ..imaging.volume import Volume
 from ..measurement import Measures
-from ..measurement.volumes import volume_by_key
 from ..segmentation.result import Segmentation
+from .canvas import BACKGROUND, DIM, INK, MARGIN_INCH, NOTICE, inch_axes, is_dark, outlined_text
+from .legend import LINE_INCH, draw_legend, legend_columns
 from .planes import (
     SAGITTAL_OFFSET_MM,
     Plane,
@@ -24,13 +25,11 @@ from .planes import (
     sample,
 )
 from .statements import RESEARCH_USE, SYNTHETIC_TRAINING
-from .wording import short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BACKGROUND, INK, DIM = "#0a0c10", "#e6e9ee", "#8b95a3"
 WINDOW_PERCENTILES = (1.0, 99.5)
 """Of the intensities around the brainstem; black ends at the first."""
 WINDOW_HEADROOM = 1.25
@@ -39,7 +38,7 @@ AXIAL_MM, UPRIGHT_MM = (72.0, 60.0), (72.0, 90.0)
 """Width and height of the panels; both grow together when the brainstem needs more room."""
 PIXEL_MM = 0.4
 DPI = 150
-_PANEL_INCH, _GAP, _MARGIN, _HEADER, _LINE, _FOOTER = 3.4, 0.08, 0.3, 0.75, 0.205, 0.42
+_PANEL_INCH, _GAP, _HEADER, _FOOTER = 3.4, 0.08, 0.75, 0.42
 
 
 def draw_overview(
@@ -85,12 +84,12 @@ def draw_overview(
         x / UPRIGHT_MM[0],
         z / UPRIGHT_MM[1],
     )
-    legend = _legend_columns(labels)
+    legend = legend_columns(labels)
     lines = max((len(column) for _, column in legend), default=0) + 1
     unit = _PANEL_INCH / AXIAL_MM[0]  # inches per millimetre before growing
     body = 3 * AXIAL_MM[1] * unit + 2 * _GAP
-    width = 2 * _MARGIN + 3 * _PANEL_INCH + 2 * _GAP
-    height = _HEADER + body + 0.3 + lines * _LINE + _FOOTER
+    width = 2 * MARGIN_INCH + 3 * _PANEL_INCH + 2 * _GAP
+    height = _HEADER + body + 0.3 + lines * LINE_INCH + _FOOTER
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
 
@@ -99,7 +98,7 @@ def draw_overview(
     for position, (region, plane) in enumerate(views.axial):
         row, column = divmod(position, 2)
         bottom = height - _HEADER - (row + 1) * AXIAL_MM[1] * unit - row * _GAP
-        axes = panel(plane, (_MARGIN + column * step, bottom), AXIAL_MM, grow)
+        axes = panel(plane, (MARGIN_INCH + column * step, bottom), AXIAL_MM, grow)
         _corner(axes, f"{position + 1}  {region}", AXIAL_MM, grow)
         if position == 0:
             _scale_bar(axes, AXIAL_MM, grow)
@@ -107,14 +106,14 @@ def draw_overview(
     for row, plane in enumerate((views.sagittal, views.coronal)):
         size = (UPRIGHT_MM[0], upright / unit)
         bottom = height - _HEADER - (row + 1) * upright - row * _GAP
-        axes = panel(plane, (_MARGIN + 2 * step, bottom), size, grow)
+        axes = panel(plane, (MARGIN_INCH + 2 * step, bottom), size, grow)
         side = (
             f", {SAGITTAL_OFFSET_MM:g} mm left of the midline" if plane.kind == "sagittal" else ""
         )
         _corner(axes, plane.kind + side, size, grow)
         _mark_levels(axes, [p for _, p in views.axial], plane, size, grow)
     _header(figure, title, t1, segmentation)
-    _draw_legend(figure, legend, _FOOTER + lines * _LINE, measures)
+    draw_legend(figure, legend, _FOOTER + lines * LINE_INCH, measures)
     figure.savefig(path, format="png", facecolor=BACKGROUND, metadata={"Software": "BrainstemALS"})
 
 
@@ -132,7 +131,7 @@ def _panel_drawer(
         image = np.nan_to_num(sample(t1, points))
         box = [-half[0], half[0], -half[1], half[1]]
         unit = _PANEL_INCH / AXIAL_MM[0]
-        axes = _axes(figure, corner, (size[0] * unit, size[1] * unit))
+        axes = inch_axes(figure, corner, (size[0] * unit, size[1] * unit))
         axes.imshow(
             image,
             cmap="gray",
@@ -147,7 +146,7 @@ def _panel_drawer(
         for index, mask in label_masks(labels, points):
             colour = structures[index].color
             lines = axes.contour(u, v, mask, levels=[0.5], colors=[colour], linewidths=0.95)
-            if _is_dark(colour):
+            if is_dark(colour):
                 lines.set_path_effects(halo)
         axes.set(xlim=box[:2], ylim=box[2:])
         _edge_letters(axes, plane, half)
@@ -156,23 +155,13 @@ def _panel_drawer(
     return draw
 
 
-def _axes(figure: Figure, corner: tuple[float, float], size: tuple[float, float]) -> Axes:
-    """Return axes without frame; corner and size in inches."""
-    width, height = figure.get_size_inches()
-    axes = figure.add_axes(
-        (corner[0] / width, corner[1] / height, size[0] / width, size[1] / height)
-    )
-    axes.set_axis_off()
-    return axes
-
-
 def _window(t1: Volume, views: Views) -> tuple[float, float]:
     """Return the black and white points from the intensities of a box around the brainstem."""
     x, y, z = (extent / 2 for extent in views.extent_mm)
     middle = Plane("axial", views.centre)
     heights = np.linspace(-z, z, 9)
     values = np.stack(
-        [sample(t1, middle.grid(x, y, 1.5) + [0.0, 0.0, height]) for height in heights]
+        [sample(t1, middle.grid(x, y, 1.5) + np.array([0.0, 0.0, height])) for height in heights]
     )
     values = values[np.isfinite(values) & (values != 0)]  # 0 is outside, or stripped
     if not len(values):
@@ -181,37 +170,29 @@ def _window(t1: Volume, views: Views) -> tuple[float, float]:
     return float(low), float(low + WINDOW_HEADROOM * max(high - low, 1e-6))
 
 
-def _is_dark(colour: str) -> bool:
-    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.30
-
-
-def _text(axes: Axes, x: float, y: float, text: str, **style: object) -> None:
-    from matplotlib import patheffects
-
-    outline = [patheffects.withStroke(linewidth=2.2, foreground=BACKGROUND)]
-    axes.text(x, y, text, path_effects=outline, **{"color": INK, "fontsize": 9, **style})
-
-
 def _edge_letters(axes: Axes, plane: Plane, half: tuple[float, float]) -> None:
     left, right, top, bottom = plane.letters
     inset = 0.035 * half[0]
     bold = {"fontweight": "bold", "fontsize": 10}
-    _text(axes, -half[0] + inset, 0, left, ha="left", va="center", **bold)
-    _text(axes, half[0] - inset, 0, right, ha="right", va="center", **bold)
-    _text(axes, 0, half[1] - inset, top, ha="center", va="top", color=DIM, fontsize=8)
-    _text(axes, 0, -half[1] + inset, bottom, ha="center", va="bottom", color=DIM, fontsize=8)
+    outlined_text(axes, -half[0] + inset, 0, left, ha="left", va="center", **bold)
+    outlined_text(axes, half[0] - inset, 0, right, ha="right", va="center", **bold)
+    outlined_text(axes, 0, half[1] - inset, top, ha="center", va="top", color=DIM, fontsize=8)
+    outlined_text(
+        axes, 0, -half[1] + inset, bottom, ha="center", va="bottom", color=DIM, fontsize=8
+    )
 
 
 def _corner(axes: Axes, text: str, size: tuple[float, float], grow: float) -> None:
     inset = 0.0175 * size[0] * grow
-    _text(axes, -size[0] * grow / 2 + inset, size[1] * grow / 2 - inset, text, ha="left", va="top")
+    outlined_text(
+        axes, -size[0] * grow / 2 + inset, size[1] * grow / 2 - inset, text, ha="left", va="top"
+    )
 
 
 def _scale_bar(axes: Axes, size: tuple[float, float], grow: float) -> None:
     right, low = size[0] * grow / 2 - 3, -size[1] * grow / 2 + 3
     axes.plot([right - 10, right], [low, low], color=INK, linewidth=2, solid_capstyle="butt")
-    _text(axes, right - 5, low + 1, "10 mm", ha="center", va="bottom", fontsize=8)
+    outlined_text(axes, right - 5, low + 1, "10 mm", ha="center", va="bottom", fontsize=8)
 
 
 def _mark_levels(
@@ -222,13 +203,15 @@ def _mark_levels(
         v = level.centre[2] - plane.centre[2]
         for start in (-edge, edge - 5):
             axes.plot([start, start + 5], [v, v], color=DIM, linewidth=0.7)
-        _text(axes, edge - 6, v, str(number), ha="right", va="center", color=DIM, fontsize=7.5)
+        outlined_text(
+            axes, edge - 6, v, str(number), ha="right", va="center", color=DIM, fontsize=7.5
+        )
 
 
 def _header(figure: Figure, title: str, t1: Volume, segmentation: Segmentation) -> None:
     width, height = figure.get_size_inches()
-    x, top = _MARGIN / width, 1 - 0.24 / height
-    voxel = " × ".join(f"{value:.2g}" for value in t1.spacing)
+    x, top = MARGIN_INCH / width, 1 - 0.24 / height
+    voxel = " × ".join(f"{value:.3g}" for value in t1.spacing)
     channels = " + ".join(name.upper() for name in segmentation.modalities)
     figure.text(
         x, top, title or "Brainstem", color=INK, fontsize=15, fontweight="bold", va="center"
@@ -236,81 +219,12 @@ def _header(figure: Figure, title: str, t1: Volume, segmentation: Segmentation) 
     figure.text(
         x,
         1 - 0.53 / height,
-        f"T1 with outlines, voxel {voxel} mm; segmented from {channels}; BrainstemALS {__version__}",
+        f"T1 with outlines, voxel {voxel} mm; segmented from {channels}; "
+        f"BrainstemALS {__version__}",
         color=DIM,
         fontsize=9,
         va="center",
     )
     notice = {"ha": "right", "va": "center", "fontsize": 9}
-    figure.text(1 - x, top, RESEARCH_USE, color="#ffb703", fontweight="bold", **notice)
-    figure.text(1 - x, 1 - 0.53 / height, SYNTHETIC_TRAINING, color="#ffb703", **notice)
-
-
-def _legend_columns(labels: Volume) -> list[tuple[str, list[tuple[list[str], str, str]]]]:
-    """Return per region: colours (left, right), abbreviation and name of every labelled pair."""
-    present = set(np.unique(labels.array).tolist())
-    columns = []
-    for region in (*REGIONS, CONTEXT):
-        pairs: dict[str, list[Structure]] = {}
-        for structure in load_structures():
-            if structure.parent == region and structure.index in present:
-                pairs.setdefault(structure.stem, []).append(structure)
-        entries = [
-            (
-                [structure.color for structure in pair],
-                pair[0].abbreviation.removesuffix("-L").removesuffix("-R"),
-                short_name(pair[0].name),
-            )
-            for pair in pairs.values()
-        ]
-        if entries:
-            columns.append((region, entries))
-    return columns
-
-
-def _draw_legend(
-    figure: Figure,
-    columns: list[tuple[str, list[tuple[list[str], str, str]]]],
-    top: float,
-    measures: Measures | None,
-) -> None:
-    from matplotlib.patches import Rectangle
-
-    width, _ = figure.get_size_inches()
-    axes = _axes(figure, (0, 0), (width, top))
-    axes.set(xlim=(0, width), ylim=(0, top))
-    volumes = volume_by_key(measures.volumes) if measures else {}
-    shares = (0.27, 0.27, 0.27, 0.19)
-    left = _MARGIN
-    for (region, entries), share in zip(columns, shares, strict=False):
-        row = volumes.get(region)
-        known = row is not None and row.volume_soft_mm3 is not None
-        size = f"   {row.volume_soft_mm3 / 1000:.1f} cm³" if known else ""
-        y = top - _LINE / 2
-        axes.text(
-            left,
-            y,
-            region.capitalize() + size,
-            color=INK,
-            fontsize=9.5,
-            fontweight="bold",
-            va="center",
-        )
-        for number, (colours, abbreviation, name) in enumerate(entries, start=1):
-            y = top - _LINE * (number + 0.6)
-            swatch = 0.26 / len(colours)
-            for side, colour in enumerate(reversed(colours)):  # right first, as in the pictures
-                place = (left + swatch * side, y - 0.05)
-                axes.add_patch(Rectangle(place, swatch - 0.01, 0.1, facecolor=colour))
-            axes.text(left + 0.32, y, abbreviation, color=INK, fontsize=8, va="center")
-            axes.text(left + 0.80, y, name, color=DIM, fontsize=8, va="center")
-        left += share * (width - 2 * _MARGIN)
-    axes.text(
-        _MARGIN,
-        0.16,
-        "Patient's right is on the left of axial and coronal planes. Colour pairs: right, left. "
-        "Ticks on the upright planes mark the axial levels.",
-        color=DIM,
-        fontsize=8,
-        va="center",
-    )
+    figure.text(1 - x, top, RESEARCH_USE, color=NOTICE, fontweight="bold", **notice)
+    figure.text(1 - x, 1 - 0.53 / height, SYNTHETIC_TRAINING, color=NOTICE, **notice)

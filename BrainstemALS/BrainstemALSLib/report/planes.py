@@ -62,7 +62,7 @@ class Plane:
         }[self.kind]
 
     def grid(self, half_width: float, half_height: float, pixel: float) -> np.ndarray:
-        """Return RAS positions of a picture's pixels, shape (rows, columns, 3), bottom row first."""
+        """Return RAS positions of the pixels, shape (rows, columns, 3), bottom row first."""
         across = np.arange(-half_width, half_width + pixel / 2, pixel)
         along = np.arange(-half_height, half_height + pixel / 2, pixel)
         return (

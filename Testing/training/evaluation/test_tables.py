@@ -86,7 +86,9 @@ def test_machine_is_described_without_its_name():
 
 
 def test_command_keeps_arguments_and_drops_folders(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["tool.py", "--seed", "7", os.sep + os.path.join("home", "x", "m")])
+    monkeypatch.setattr(
+        "sys.argv", ["tool.py", "--seed", "7", os.sep + os.path.join("home", "x", "m")]
+    )
     assert command_line().endswith("--seed 7 m")
     assert "home" not in command_line()
 

@@ -1,0 +1,231 @@
+"""Segments an exam: locate, infer in a box, bring everything back to the patient's own T1 grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..anatomy import CONTEXT, by_key
+from ..errors import BrainstemALSError, ExitCode
+from ..imaging.exam import Exam
+from ..imaging.geometry import resample
+from ..imaging.volume import Volume
+from . import models
+from .device import choose_device
+from .inference import infer_box
+from .locate import Location, locate
+from .preprocess import CHANNELS
+from .result import Segmentation
+from .uncertainty import EntropyAccumulator, confidence
+
+Progress = Callable[[str, float, str], None]
+
+RECENTRE_MM = 4.0  # the box is laid anew when the brainstem lies further from its middle
+MIN_BRAINSTEM_MM3 = 5000.0  # a third of the smallest adult brainstem: less is not a result
+BORDER_MM = 1.5  # brainstem this close to a face of the field of view counts as cut by it
+MIN_CUT_MM2 = 20.0  # smaller contacts are noise
+BOX_MARGIN_VOXELS = 2
+
+
+class Segmenter:
+    """Holds the loaded models; one object serves any number of exams.
+
+    Parameters
+    ----------
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    model_dir : Path, optional
+        Folder of models instead of the bundled ones.
+    flip : bool
+        Average with the mirrored image: twice the time, slightly steadier.
+
+    Raises
+    ------
+    BrainstemALSError
+        MODEL_UNAVAILABLE, DEVICE_UNAVAILABLE.
+    """
+
+    def __init__(self, device: str = "auto", model_dir: Path | None = None, flip: bool = False):
+        self.device, self.device_reason = choose_device(device)
+        self.flip = flip
+        files = {name: models.find_model(name, model_dir) for name in (models.LOCATOR, models.STRUCTURES)}
+        self.identity = {name: file.identity for name, file in files.items()}
+        self.keys = tuple(files[models.STRUCTURES].card["keys"])
+        unknown = set(self.keys) - set(by_key())
+        if unknown:
+            raise BrainstemALSError(
+                files[models.STRUCTURES].path,
+                f"the model knows structures that this version does not ({', '.join(sorted(unknown))})",
+                "Use the model that came with this version of BrainstemALS.",
+                ExitCode.MODEL_UNAVAILABLE,
+            )
+        self._classes = tuple(files[models.LOCATOR].card["classes"])
+        self._files = files
+        self._load()
+
+    def _load(self) -> None:
+        self._networks = {
+            name: models.load_network(file, self.device) for name, file in self._files.items()
+        }
+
+    def segment(self, exam: Exam, progress: Progress | None = None) -> Segmentation:
+        """Segment one exam.
+
+        Parameters
+        ----------
+        exam : Exam
+            T1 and, where there are any, FA and MD.
+        progress : callable, optional
+            Called with stage, fraction 0-1 and text.
+
+        Raises
+        ------
+        BrainstemALSError
+            NO_BRAINSTEM.
+        """
+        import torch
+
+        try:
+            return self._segment(exam, progress or (lambda *_: None))
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            self.device, self.device_reason = "cpu", "the GPU ran out of memory"
+            self._load()
+            return self._segment(exam, progress or (lambda *_: None))
+
+    def _segment(self, exam: Exam, progress: Progress) -> Segmentation:
+        name = exam.names.get("t1", "T1")
+        modalities = tuple(channel for channel in CHANNELS if getattr(exam, channel) is not None)
+        clock = _Clock()
+        progress("locate", 0.05, "Looking for the brainstem")
+        place: Location = locate(
+            exam.t1, self._networks[models.LOCATOR], self._classes, self.device, name
+        )
+        clock.stop("locate")
+        progress("infer", 0.2, "Segmenting")
+        network = self._networks[models.STRUCTURES]
+        centre = place.centre
+        for attempt in range(3):
+            box = infer_box(network, exam, centre, modalities, self.keys, self.device, self.flip)
+            middle = self._middle(box)
+            if middle is None or np.linalg.norm(middle - centre) <= RECENTRE_MM:
+                break
+            if attempt < 2:
+                centre = middle
+        clock.stop("infer")
+        progress("resample", 0.65, "Returning to the patient's grid")
+        out = self._on_patient_grid(exam.t1, box, name, place, modalities)
+        clock.stop("resample")
+        out.timings.update(clock.seconds)
+        progress("segmented", 0.9, "Segmented")
+        return out
+
+    def _middle(self, box: Volume) -> np.ndarray | None:
+        """RAS centre of the brainstem in a box of class probabilities; None when there is none."""
+        inside = [1 + n for n, key in enumerate(self.keys) if by_key()[key].parent != CONTEXT]
+        stem = box.array[..., inside].sum(-1) > 0.5
+        if not stem.any():
+            return None
+        return box.affine[:3, :3] @ np.argwhere(stem).mean(0) + box.affine[:3, 3]
+
+    def _on_patient_grid(
+        self, t1: Volume, box: Volume, name: str, place: Location, modalities: tuple[str, ...]
+    ) -> Segmentation:
+        start, stop = _covering(t1, box)
+        shape = tuple(int(n) for n in stop - start)
+        affine = t1.affine.copy()
+        affine[:3, 3] = t1.affine[:3, :3] @ start + t1.affine[:3, 3]
+
+        def on_grid(channel: int, default: float) -> np.ndarray:
+            part = Volume(np.ascontiguousarray(box.array[..., channel]), box.affine)
+            return resample(part, shape, affine, default=default).array
+
+        best = on_grid(0, 1.0)
+        labels = np.zeros(shape, np.uint8)
+        entropy = EntropyAccumulator(shape, 1 + len(self.keys))
+        entropy.add(best)
+        probabilities = np.zeros((*shape, len(self.keys)), np.float16)
+        for number, key in enumerate(self.keys):
+            probability = on_grid(1 + number, 0.0)
+            entropy.add(probability)
+            probabilities[..., number] = probability
+            better = probability > best
+            labels[better] = by_key()[key].index
+            np.maximum(best, probability, out=best)
+        stem_values = [s.index for s in by_key().values() if s.parent != CONTEXT]
+        stem = np.isin(labels, stem_values)
+        if stem.sum() * t1.voxel_volume < MIN_BRAINSTEM_MM3:
+            raise BrainstemALSError(
+                name,
+                "too little brainstem is in view to measure anything",
+                "Use a T1 whose field of view holds the whole brainstem, from the midbrain to below "
+                "the medulla.",
+                ExitCode.NO_BRAINSTEM,
+            )
+        whole = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+        full_labels = np.zeros(t1.shape[:3], np.uint8)
+        full_labels[whole] = labels
+        full_entropy = np.zeros(t1.shape[:3], np.float32)
+        full_entropy[whole] = entropy.result
+        return Segmentation(
+            labels=Volume(full_labels, t1.affine),
+            entropy=Volume(full_entropy, t1.affine),
+            probabilities=Volume(probabilities, affine),
+            keys=self.keys,
+            confidence={key: confidence(best, labels, by_key()[key].index) for key in self.keys},
+            intracranial_mm3=place.intracranial_mm3,
+            modalities=modalities,
+            device=self.device,
+            device_reason=self.device_reason,
+            model=self.identity,
+            touches_border=_cut_faces(np.isin(full_labels, stem_values), t1),
+        )
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stop(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage], self._last = round(now - self._last, 3), now
+
+
+def _covering(t1: Volume, box: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """First and past-the-last voxel of the T1 grid that hold a box, within the grid."""
+    last = np.array(box.shape[:3]) - 1
+    corners = np.array([[(n >> axis & 1) * last[axis] for axis in range(3)] for n in range(8)])
+    ras = corners @ box.affine[:3, :3].T + box.affine[:3, 3]
+    inverse = np.linalg.inv(t1.affine)
+    voxels = ras @ inverse[:3, :3].T + inverse[:3, 3]
+    size = np.array(t1.shape[:3])
+    start = np.floor(voxels.min(0)).astype(int) - BOX_MARGIN_VOXELS
+    stop = np.ceil(voxels.max(0)).astype(int) + 1 + BOX_MARGIN_VOXELS
+    start = np.clip(start, 0, size - 1)
+    return start, np.clip(stop, start + 1, size)
+
+
+_FACES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
+
+
+def _cut_faces(stem: np.ndarray, t1: Volume) -> dict[str, float]:
+    """Area (mm2) of brainstem within 1.5 mm of each face of the field of view, where notable."""
+    out: dict[str, float] = {}
+    for axis in range(3):
+        direction = t1.affine[:3, axis]
+        world = int(np.abs(direction).argmax())
+        depth = max(1, round(BORDER_MM / float(np.linalg.norm(direction))))
+        area = t1.voxel_volume / float(np.linalg.norm(direction))
+        for end, part in (
+            (0, stem.take(range(depth), axis)),
+            (1, stem.take(range(stem.shape[axis] - depth, stem.shape[axis]), axis)),
+        ):
+            contact = float(part.any(axis).sum() * area)
+            if contact >= MIN_CUT_MM2:
+                positive = (direction[world] > 0) == bool(end)
+                out[_FACES[world][int(positive)]] = contact
+    return out

@@ -1,0 +1,153 @@
+import json
+
+import nibabel
+import numpy as np
+import pytest
+
+from BrainstemALSLib.anatomy import load_structures
+from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.imaging.exam import read_exam
+from BrainstemALSLib.imaging.volume import Volume
+from BrainstemALSLib.imaging.writing import write_volume
+from BrainstemALSLib.pipeline import run_exam, segment_to_folder
+from BrainstemALSLib.segmentation.result import Segmentation
+
+SHAPE = (72, 72, 72)
+AFFINE = np.array([[1.5, 0, 0, -54], [0, 1.5, 0, -54], [0, 0, 1.5, -54], [0, 0, 0, 1]])
+KEYS = tuple(structure.key for structure in load_structures())
+
+
+class BallSegmenter:
+    """Finds one ball, whatever the image: the contract of a segmenter without a network."""
+
+    def segment(self, exam, progress=None):
+        for step in (0.0, 0.5, 1.0):
+            if progress:
+                progress("infer", step, "Looking at windows")
+        labels = np.zeros(exam.t1.shape, np.uint8)
+        i, j, k = np.indices(exam.t1.shape)
+        ball = (i - 36) ** 2 + (j - 36) ** 2 + (k - 36) ** 2 < 8**2
+        labels[ball] = load_structures()[0].index
+        probabilities = np.zeros((*exam.t1.shape, len(KEYS)), np.float16)
+        probabilities[..., 0] = 0.9 * ball
+        return Segmentation(
+            labels=Volume(labels, exam.t1.affine),
+            entropy=Volume(np.zeros(exam.t1.shape, np.float32), exam.t1.affine),
+            probabilities=Volume(probabilities, exam.t1.affine),
+            keys=KEYS,
+            confidence={key: 0.9 if key == KEYS[0] else float("nan") for key in KEYS},
+            intracranial_mm3=1.4e6,
+            modalities=("t1",) if exam.fa is None else ("t1", "fa"),
+            device="cpu",
+            device_reason="the CPU was asked for",
+            model={"structures": {"name": "ball", "version": "1", "sha256": "0" * 64}},
+        )
+
+
+class FailingSegmenter:
+    def segment(self, exam, progress=None):
+        raise BrainstemALSError("t1", "no brainstem", "Look again.", ExitCode.NO_BRAINSTEM)
+
+
+class InterruptedSegmenter:
+    def segment(self, exam, progress=None):
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def images(tmp_path):
+    rng = np.random.default_rng(0)
+    i, j, k = np.indices(SHAPE) - 36.0
+    head = np.sqrt(i**2 + j**2 + k**2) < 30
+    t1 = (100 * head + rng.normal(20, 3, SHAPE)).astype(np.float32)
+    fa = np.where(head, rng.uniform(0.1, 0.7, SHAPE), 0).astype(np.float32)
+    write_volume(Volume(t1, AFFINE), tmp_path / "sub-07_T1w.nii.gz")
+    write_volume(Volume(fa, AFFINE), tmp_path / "sub-07_FA.nii.gz")
+    return tmp_path / "sub-07_T1w.nii.gz", tmp_path / "sub-07_FA.nii.gz"
+
+
+def test_an_exam_is_segmented_measured_and_timed(images):
+    result = run_exam(read_exam(images[0]), BallSegmenter())
+    found = {row.key: row.volume_label_mm3 for row in result.measures.volumes}
+    expected = 4 / 3 * np.pi * (8 * 1.5) ** 3
+    assert found[KEYS[0]] == pytest.approx(expected, rel=0.05)
+    assert found["midbrain"] == found[KEYS[0]]
+    assert set(result.timings) == {"segment", "measure"}
+
+
+def test_everything_is_written_and_says_where_it_comes_from(images, tmp_path):
+    out = tmp_path / "out"
+    options = {"device": "cpu", "model": tmp_path / "private" / "models"}
+    saved = segment_to_folder(out, images[0], BallSegmenter(), fa=images[1], options=options)
+    assert sorted(saved.files) == sorted(out.iterdir())
+    names = {path.name for path in saved.files}
+    assert "sub-07_desc-brainstem_dseg.nii.gz" in names
+    assert "dataset_description.json" in names
+    record = json.loads((out / "sub-07_desc-brainstem_provenance.json").read_text())
+    assert [item["role"] for item in record["inputs"]] == ["t1", "fa"]
+    assert record["inputs"][0]["sha256"] == saved.result.exam.checksums["t1"]
+    assert "private" not in json.dumps(record)
+    assert {"read", "segment", "measure"} <= set(record["timings_s"])
+    labels = nibabel.load(out / "sub-07_desc-brainstem_dseg.nii.gz")
+    np.testing.assert_allclose(labels.affine, AFFINE, atol=1e-4)
+    np.testing.assert_array_equal(
+        np.asarray(labels.dataobj), saved.result.segmentation.labels.array
+    )
+
+
+def test_probabilities_can_be_left_out_and_a_name_chosen(images, tmp_path):
+    out = tmp_path / "out"
+    saved = segment_to_folder(out, images[0], BallSegmenter(), stem="sub-x", probabilities=False)
+    assert sorted(saved.files) == sorted(out.iterdir())
+    assert not any("probseg" in path.name for path in saved.files)
+    assert any(path.name.startswith("sub-x_") for path in saved.files)
+
+
+def test_progress_never_goes_back_and_ends_at_one(images, tmp_path):
+    seen = []
+    segment_to_folder(
+        tmp_path / "out",
+        images[0],
+        BallSegmenter(),
+        progress=lambda stage, fraction, text: seen.append((stage, fraction, text)),
+    )
+    fractions = [fraction for _, fraction, _ in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0.0
+    assert fractions[-1] == 1.0
+    assert all(stage and text for stage, _, text in seen)
+
+
+@pytest.mark.parametrize(
+    ("segmenter", "error"),
+    [(FailingSegmenter(), BrainstemALSError), (InterruptedSegmenter(), KeyboardInterrupt)],
+)
+def test_a_failure_leaves_nothing(images, tmp_path, segmenter, error):
+    with pytest.raises(error):
+        segment_to_folder(tmp_path / "a" / "out", images[0], segmenter)
+    assert not (tmp_path / "a").exists()
+
+
+def test_results_are_refused_before_anything_is_computed(images, tmp_path):
+    segment_to_folder(tmp_path / "out", images[0], BallSegmenter())
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(BrainstemALSError) as refusal:
+        segment_to_folder(tmp_path / "out", images[0], InterruptedSegmenter())
+    assert refusal.value.code == ExitCode.OUTPUT_REFUSED
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_earlier_results_stay_whole_when_overwriting_fails(images, tmp_path):
+    segment_to_folder(tmp_path / "out", images[0], BallSegmenter())
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    with pytest.raises(BrainstemALSError):
+        segment_to_folder(tmp_path / "out", images[0], FailingSegmenter(), overwrite=True)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_overwriting_without_probabilities_removes_the_old_ones(images, tmp_path):
+    segment_to_folder(tmp_path / "out", images[0], BallSegmenter())
+    saved = segment_to_folder(
+        tmp_path / "out", images[0], BallSegmenter(), overwrite=True, probabilities=False
+    )
+    assert sorted(saved.files) == sorted((tmp_path / "out").iterdir())

@@ -1,0 +1,57 @@
+"""Simulated exams with known truth, drawn from anatomies that training never saw."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from BrainstemALSLib.imaging.exam import Exam
+from BrainstemALSLib.imaging.volume import Volume
+
+from .grids import structures_only
+
+GRID_MM = 1.0
+_BRAIN_MAXIMUM = 109  # label values up to here are brain and its fluid (training.synthesis)
+
+
+def simulate_exam(anatomy: Volume, seed: int) -> tuple[Exam, Volume, np.ndarray]:
+    """Draw T1, FA and MD of one anatomy as it is: no deformation, the subject's own shape and pose.
+
+    Parameters
+    ----------
+    anatomy : Volume
+        Labels of ``training.labels`` on the box around the brainstem that anatomies have.
+    seed : int
+        The same seed draws the same images.
+
+    Returns
+    -------
+    (Exam, Volume, numpy.ndarray)
+        Images at 1 mm (FA 0-1, MD in 1e-3 mm2/s, both misregistered as diffusion is); the true
+        structures, uint8, on the grid of the T1; and its true brain mask, bool (i, j, k).
+    """
+    import torch
+
+    from training.geometry_augmentation import Draw, look_up, misregistered
+    from training.synthesis import Anatomy, render
+
+    draw = Draw(torch.Generator().manual_seed(seed))
+    labels = Anatomy.from_volume(anatomy)
+    affine = np.eye(4) * GRID_MM
+    affine[3, 3] = 1.0
+    last = np.array(anatomy.shape) - 1
+    ends = np.stack([anatomy.affine[:3, 3], (anatomy.affine @ [*last, 1])[:3]])
+    affine[:3, 3] = ends.min(0)
+    shape = np.floor(np.ptp(ends, axis=0) / GRID_MM).astype(int) + 1
+    index = np.moveaxis(np.indices(tuple(shape)), 0, -1)
+    points = torch.from_numpy((index * GRID_MM + affine[:3, 3]).astype(np.float32))
+    seen = look_up(labels.labels, labels.inverse, points)
+    by_diffusion = look_up(labels.labels, labels.inverse, misregistered(draw, points, GRID_MM))
+    images = render(draw, seen, by_diffusion, GRID_MM)
+    volumes = {
+        name: Volume(np.ascontiguousarray(image.numpy(), np.float32), affine)
+        for name, image in images.items()
+    }
+    truth = structures_only(Volume(seen.numpy(), affine))
+    brain = (seen.numpy() > 0) & (seen.numpy() <= _BRAIN_MAXIMUM)
+    names = {name: f"simulated_{name}.nii.gz" for name in volumes}
+    return Exam(**volumes, names=names), truth, brain
