@@ -4,7 +4,6 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 OUT    ?= demo-output
-SMOKE  ?=
 ARGS   ?=
 
 export PYTHONPATH := $(CURDIR)/BrainstemALS:$(CURDIR)
@@ -54,7 +53,12 @@ atlas: $(STAMP) ## Build the training atlas and the anatomies from ../shared/dat
 	$(BIN)/python -m training.anatomies
 
 train: $(STAMP) ## Train the models; SMOKE=1 for a run of under 3 minutes
-	$(BIN)/python -m training.train $(if $(SMOKE),--smoke) $(ARGS)
+ifdef SMOKE
+	$(BIN)/python -m training.smoke $(ARGS)
+else
+	$(BIN)/python -m training.locator
+	$(BIN)/python -m training.train $(ARGS)
+endif
 
 evaluate: $(STAMP) ## Write the tables of docs/results
 	$(BIN)/python -m training.evaluation.synthetic $(ARGS)

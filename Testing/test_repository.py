@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from itertools import chain
 from pathlib import Path
 
 from BrainstemALSLib import __version__
@@ -137,8 +138,7 @@ def test_the_constraints_name_public_versions_only():
     names = {re.sub(r"[-_.]+", "-", pin.split("==")[0]).lower() for pin in pins}
     assert len(names) == len(pins)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
-    for requirement in wanted:
+    for requirement in chain(project["dependencies"], *project["optional-dependencies"].values()):
         name = re.match(r"[A-Za-z0-9._-]+", requirement).group(0)
         assert re.sub(r"[-_.]+", "-", name).lower() in names, f"{requirement} has no pin"
 

@@ -33,10 +33,11 @@ from .data import shared_data, work_dir
 
 SPACING = 0.75
 BOX_MM = np.array([96.0, 108.0, 120.0])
+BOX_SHIFT_MM = np.array([0.0, -6.0, -12.0])  # more room towards cerebellum and cord
 REGISTRATION_SPACING = 1.5
 CUT_MARGIN_MM = 1.0
 # HOA2 maps in which every label from 6 on is one too low (found by ../shared/data's README: there
-# is no label 6 and the brainstem is 14). 523032 is not among the files at hand but is named with them.
+# is no label 6 and the brainstem is 14). 523032 is named with them but not among the files at hand.
 HOA2_SHIFTED = ("192540", "361941", "523032")
 # Values of the registration picture: neighbours differ by at least 1.
 PICTURE = {"brainstem": 3.0, "thalamus": 2.0, "cerebellum": 1.0, "ventricle": -1.0}
@@ -81,7 +82,9 @@ HELD_OUT_EVERY = {"hoa2": 5, "synthseg": 4}
 def all_cases() -> list[str]:
     """Case names, ``hoa2-100307`` or ``synthseg-01``, in a fixed order."""
     maps = shared_data() / "labelmaps"
-    hoa2 = sorted(p.name.removesuffix("_dseg.nii.gz") for p in (maps / "hoa2/dseg").glob("*.nii.gz"))
+    hoa2 = sorted(
+        p.name.removesuffix("_dseg.nii.gz") for p in (maps / "hoa2/dseg").glob("*.nii.gz")
+    )
     synthseg = sorted(
         p.name.removesuffix(".nii.gz").removeprefix("training_seg_")
         for p in (maps / "synthseg").glob("training_seg_*.nii.gz")
@@ -202,7 +205,7 @@ def build_anatomy(case: str) -> dict[str, float]:
 
     def box(spacing: float) -> tuple[np.ndarray, tuple[int, ...]]:
         affine = np.diag([spacing] * 3 + [1.0])
-        affine[:3, 3] = centre + [0, -6.0, -12.0] - BOX_MM / 2
+        affine[:3, 3] = centre + BOX_SHIFT_MM - BOX_MM / 2
         return affine, tuple(int(n) for n in np.round(BOX_MM / spacing))
 
     def sample(array: np.ndarray, affine: np.ndarray, order: int, spacing: float) -> np.ndarray:
@@ -291,8 +294,8 @@ def fuse(warped: np.ndarray, subject: np.ndarray, source: str, affine: np.ndarra
         for offset, value in enumerate(L.SYNTHSEG_EXTRACEREBRAL):
             mask = (subject == value) & ~fine & ~cord & (warped != L.CSF)
             out[mask] = L.EXTRACEREBRAL_FIRST + offset
-    # What the source calls brainstem and the atlas does not: close to the surface it is error of the
-    # registration and belongs to the nearest structure; the cord lies below, white matter beside.
+    # What the source calls brainstem and the atlas does not: close to the surface it is error of
+    # the registration and belongs to the nearest structure; cord lies below, white matter beside.
     rest = np.isin(subject, (15,) if source == "hoa2" else (16,)) & ~fine & ~cord
     lowest = np.flatnonzero(fine.any((0, 1)))[0]
     out[rest] = L.CEREBELLAR_WHITE

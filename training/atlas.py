@@ -167,7 +167,7 @@ def _mahalanobis(row: dict[str, str], side: int) -> np.ndarray:
 
 def _take_nearest(distance: np.ndarray, allowed: np.ndarray, volume_mm3: float) -> np.ndarray:
     """Mask of the allowed voxels nearest to a centre, as many as make up the volume."""
-    count = min(int(round(volume_mm3 / SPACING**3)), int(allowed.sum()))
+    count = min(round(volume_mm3 / SPACING**3), int(allowed.sum()))
     mask = np.zeros(distance.shape, bool)
     candidates = np.flatnonzero(allowed.ravel())
     nearest = candidates[np.argpartition(distance.ravel()[candidates], count - 1)[:count]]
@@ -193,11 +193,15 @@ def build_structures() -> Volume:
     atlases = shared_data() / "atlases"
     allen_image = nib.load(atlases / "allen-human-reference-atlas-3d/AllenAtlas.nii.gz")
     allen = _sample(np.asarray(allen_image.dataobj), allen_image.affine, 0, symmetric=True)
+    allen[..., _box_points()[2] < MEDULLA_END_Z] = 0  # a thread of central canal reaches further
     icbm = nib.load(icbm_t1_path())
     head = _sample(np.asarray(icbm.dataobj, np.float32), icbm.affine, 1, symmetric=True)
 
     x = _box_points()[0][:, None, None]
-    sides = {"left": np.broadcast_to(x < 0, allen.shape), "right": np.broadcast_to(x > 0, allen.shape)}
+    sides = {
+        "left": np.broadcast_to(x < 0, allen.shape),
+        "right": np.broadcast_to(x > 0, allen.shape),
+    }
     out = np.zeros(allen.shape, np.uint8)
     out[head > 0] = L.CSF
     out[allen > 0] = L.CEREBRAL_GREY  # what no line below renames is cortex
@@ -249,8 +253,10 @@ def build_structures() -> Volume:
     to_aqueduct = ndimage.distance_transform_edt(allen != 119) * SPACING
     in_range = (z > PAG_Z_RANGE[0]) & (z < PAG_Z_RANGE[1])
     allowed = where("midbrain_tegmentum", "pontine_tegmentum") & in_range
-    paint(_take_nearest(to_aqueduct, allowed, float(rows["PAG"]["vol_mm3_per_side"])),
-          "periaqueductal_grey")
+    paint(
+        _take_nearest(to_aqueduct, allowed, float(rows["PAG"]["vol_mm3_per_side"])),
+        "periaqueductal_grey",
+    )
     for item in PLACED:
         for row in (rows[name] for name in item.rows):
             volume = float(row["vol_mm3_per_side"])
@@ -270,7 +276,8 @@ def _extend_cord(out: np.ndarray) -> None:
     A real head has a cord below the medulla; without one the network would learn that tissue ends
     where the atlas does.
     """
-    last = int(round((MEDULLA_END_Z + 1.0 - BOX_LOW[2]) / SPACING))  # the end slice itself is frayed
+    # The end slice itself is frayed.
+    last = round((MEDULLA_END_Z + 1.0 - BOX_LOW[2]) / SPACING)
     medulla = [s.index for s in by_key().values() if s.parent == "medulla"]
     section = np.isin(out[:, :, last], medulla)
     sleeve = ndimage.distance_transform_edt(~section) * SPACING <= CSF_SLEEVE_MM

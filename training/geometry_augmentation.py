@@ -54,7 +54,9 @@ def rotation(degrees: torch.Tensor) -> torch.Tensor:
     return out
 
 
-def smooth_field(draw: Draw, shape: tuple[int, ...], control_mm: float, channels: int, spacing: float):
+def smooth_field(
+    draw: Draw, shape: tuple[int, ...], control_mm: float, channels: int, spacing: float
+):
     """Smooth random field, unit standard deviation at its control points: (channels, i, j, k)."""
     coarse = [max(3, round(n * spacing / control_mm) + 2) for n in shape]
     field = draw.normal(1, channels, *coarse)
@@ -113,7 +115,9 @@ def misregistered(draw: Draw, points: torch.Tensor, spacing: float) -> torch.Ten
     return moved
 
 
-def look_up(labels: torch.Tensor, inverse_affine: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+def look_up(
+    labels: torch.Tensor, inverse_affine: torch.Tensor, points: torch.Tensor
+) -> torch.Tensor:
     """Label (uint8) of the nearest voxel at every point; 0 outside the map."""
     index = torch.round(points @ inverse_affine[:3, :3].T + inverse_affine[:3, 3]).long()
     size = torch.tensor(labels.shape)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
@@ -68,7 +68,7 @@ def whole_head(case: str) -> Volume:
     return Volume(table[source], affine)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _head(case: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Whole-head labels (uint8), inverse affine and middle of the head."""
     head = whole_head(case)

@@ -122,10 +122,14 @@ def train(
     figures: dict[str, float] = facts.get("figures", {})
     step = first
     # The clock, not only the step, drives the decay: on a slow machine the run still ends annealed.
-    for step, (channels, classes) in enumerate(tqdm(loader, initial=first, total=schedule.steps), first + 1):
+    for step, (channels, classes) in enumerate(
+        tqdm(loader, initial=first, total=schedule.steps), first + 1
+    ):
         elapsed = (time.monotonic() - started) / 60
         progress = max(step / schedule.steps, elapsed / schedule.minutes)
-        rate = schedule.rate * min(step / schedule.warm_up, 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+        rate = schedule.rate * min(
+            step / schedule.warm_up, 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        )
         for group in optimizer.param_groups:
             group["lr"] = max(rate, 1e-6)
         with torch.autocast(device.type, torch.bfloat16):

@@ -23,11 +23,12 @@ from BrainstemALSLib.segmentation import models
 from BrainstemALSLib.segmentation.inference import infer_box
 
 from . import labels as L
+from .evaluation.simulate import simulate_exam
 from .export import export_locator, export_structures
 from .locator import LocatorSampler, validation
 from .loop import Schedule, train
 from .networks import locator_network, structure_network
-from .synthesis import Anatomy, Synthesizer
+from .synthesis import Anatomy
 from .train import CaseSampler, Validation
 
 SPACING = 1.5
@@ -86,11 +87,16 @@ def run(steps: int, folder: Path) -> dict[str, float]:
         The chain does not hold together.
     """
     cpu = torch.device("cpu")
-    training, held_out = CaseSampler(["1", "2"], phantom_anatomy), CaseSampler(["3"], phantom_anatomy)
+    training, held_out = (
+        CaseSampler(["1", "2"], phantom_anatomy),
+        CaseSampler(["3"], phantom_anatomy),
+    )
     small = (8, 16, 24)
     figures = {}
     for part in (steps // 2, steps):  # the second call goes on where the first ended
-        schedule = Schedule(part, workers=0, validate_every=10**6, checkpoint_every=10**6, warm_up=2)
+        schedule = Schedule(
+            part, workers=0, validate_every=10**6, checkpoint_every=10**6, warm_up=2
+        )
         network, facts = train(
             structure_network(small), training, Validation(held_out, cpu, 1), folder / "structures",
             schedule, cpu,
@@ -106,7 +112,7 @@ def run(steps: int, folder: Path) -> dict[str, float]:
         Schedule(steps, workers=0, validate_every=10**6, checkpoint_every=10**6), cpu,
     )  # fmt: skip
     export_locator(locator, facts, 2, out)
-    exam, _ = Synthesizer(1).exam(phantom_labels(3))
+    exam, _, _ = simulate_exam(phantom_labels(3), seed=1)
     model = models.find_model(models.STRUCTURES, out)
     models.load_network(models.find_model(models.LOCATOR, out), "cpu")
     keys = tuple(model.card["keys"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -27,7 +27,7 @@ VALIDATION_SEED = 900_000_000  # far from every training number
 VALIDATION_SAMPLES = 8
 
 
-@lru_cache(maxsize=None)
+@cache
 def prepared_anatomy(case: str) -> Anatomy:
     """Anatomy by case name, kept in memory once read."""
     return Anatomy.from_volume(load_anatomy(case))
@@ -49,9 +49,7 @@ class CaseSampler:
 class Validation:
     """Mean Dice over structures on the same few held-out synthetic windows every time."""
 
-    def __init__(
-        self, sampler: CaseSampler, device: torch.device, count: int = VALIDATION_SAMPLES
-    ):
+    def __init__(self, sampler: CaseSampler, device: torch.device, count: int = VALIDATION_SAMPLES):
         self.sampler, self.device, self.count = sampler, device, count
 
     @torch.no_grad()
@@ -90,7 +88,9 @@ def main() -> None:
     parser.add_argument("--no-export", action="store_true")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
-    schedule = Schedule(arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers)
+    schedule = Schedule(
+        arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers
+    )
     folder: Path = work_dir() / "runs" / arguments.name
     training, held_out = built_cases(held_out=False), built_cases(held_out=True)
     print(f"{len(training)} anatomies to train on, {len(held_out)} held out")

@@ -1,4 +1,4 @@
-"""Finds the run-time assets (anatomy, models) in the source tree, the installed extension or the wheel."""
+"""Finds the run-time assets in the source tree, the installed extension or the wheel."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class BrainstemALSError(Exception):
     Parameters
     ----------
     subject : Path or str
-        What is wrong, usually a file; only its name is shown, because a folder may carry an identity.
+        What is wrong, usually a file; only its name is shown: a folder may carry an identity.
     problem : str
         One clause, lower case, without the final full stop.
     remedy : str

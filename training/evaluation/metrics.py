@@ -17,6 +17,7 @@ missed structures beside them.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,13 +144,15 @@ def score_masks(
     # One voxel of background all round: a mask that touches the crop has a surface there as well.
     pair = [torch.from_numpy(np.pad(mask[box], 1))[None, None] for mask in (predicted, true)]
     steps = [float(step) for step in spacing]
-    dice = compute_dice(*pair)
-    assd = compute_average_surface_distance(
-        *pair, include_background=True, symmetric=True, spacing=steps
-    )
-    hd95 = compute_hausdorff_distance(
-        *pair, include_background=True, percentile=HD_PERCENTILE, spacing=steps
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # MONAI calls what MONAI has deprecated
+        dice = compute_dice(*pair)
+        assd = compute_average_surface_distance(
+            *pair, include_background=True, symmetric=True, spacing=steps
+        )
+        hd95 = compute_hausdorff_distance(
+            *pair, include_background=True, percentile=HD_PERCENTILE, spacing=steps
+        )
     return Score(key, float(dice), float(assd), float(hd95), *volumes)
 
 

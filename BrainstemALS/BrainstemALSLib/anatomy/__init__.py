@@ -1,4 +1,4 @@
-"""What the brainstem is made of: structures, sides, parents, tissue, evidence tiers, codes, colours."""
+"""What the brainstem is made of: structures, tissue, evidence tiers, codes, colours."""
 
 from .structures import CONTEXT, REGIONS, Structure, by_key, composites, load_structures
 

@@ -112,7 +112,8 @@ def _field_of_view(touches_border: dict[str, float]) -> Iterator[Finding]:
 
 def _resolution(t1: Volume) -> Iterator[Finding]:
     spacing = t1.spacing
-    coarsest, finest = float(spacing.max()), float(spacing.min())
+    # Headers round: 1.5 mm is stored as 1.5000001.
+    coarsest, finest = round(float(spacing.max()), 2), round(float(spacing.min()), 2)
     size = " x ".join(f"{value:.3g}" for value in spacing)
     if coarsest > SPACING_WARNING_MM:
         hopeless = coarsest > SPACING_ERROR_MM

@@ -15,7 +15,7 @@ MARGIN_INCH = 0.3
 def inch_axes(figure: Figure, corner: tuple[float, float], size: tuple[float, float]) -> Axes:
     """Return axes without frame; corner and size in inches."""
     width, height = figure.get_size_inches()
-    axes = figure.addinch_axes(
+    axes = figure.add_axes(
         (corner[0] / width, corner[1] / height, size[0] / width, size[1] / height)
     )
     axes.set_axis_off()

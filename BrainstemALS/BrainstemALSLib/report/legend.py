@@ -50,6 +50,19 @@ def draw_legend(
     top: float,
     measures: Measures | None,
 ) -> None:
+    """Draw the columns and the reading aid below them.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Its bottom is given to the legend.
+    columns : list of LegendColumn
+        As ``legend_columns`` returns them.
+    top : float
+        Upper edge of the legend, inches from the bottom of the figure.
+    measures : Measures, optional
+        Adds the volume of each region to its heading.
+    """
     from matplotlib.patches import Rectangle
 
     width, _ = figure.get_size_inches()

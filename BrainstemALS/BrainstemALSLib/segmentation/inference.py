@@ -19,7 +19,9 @@ def mirror_channels(keys: tuple[str, ...]) -> list[int]:
     return [0] + [1 + keys.index(structures[key].mirror_key) for key in keys]
 
 
-def network_input(exam: Exam, affine: np.ndarray, shape: tuple[int, ...], modalities: tuple[str, ...]):
+def network_input(
+    exam: Exam, affine: np.ndarray, shape: tuple[int, ...], modalities: tuple[str, ...]
+):
     """Channels of the network on its box.
 
     Parameters
@@ -98,7 +100,7 @@ def infer_box(
 
 
 def _fast_half(device: str) -> bool:
-    """Whether 16-bit arithmetic is quicker here than 32-bit: on GPUs, and CPUs that know bfloat16."""
+    """Whether 16 bits are quicker here than 32: on GPUs, and on CPUs that know bfloat16."""
     import torch
 
     if device == "cuda":

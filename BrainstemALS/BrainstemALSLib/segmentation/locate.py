@@ -78,7 +78,9 @@ def locate(t1: Volume, network: Any, classes: tuple[str, ...], device: str, name
 
     affine, shape, _ = _coarse_grid(t1)
     coarse = resample(t1, shape, affine)
-    covered = resample(Volume(np.ones(t1.shape[:3], np.float32), t1.affine), shape, affine, antialias=False)
+    covered = resample(
+        Volume(np.ones(t1.shape[:3], np.float32), t1.affine), shape, affine, antialias=False
+    )
     image = torch.from_numpy(np.ascontiguousarray(coarse.array))[None, None].to(device)
     with torch.inference_mode():
         probability = network(normalise_t1(image)).softmax(1)[0].float().cpu().numpy()

@@ -37,7 +37,7 @@ class Segmentation:
         Name, version and checksum of every model that took part.
     touches_border : dict
         Name of a face of the T1's field of view (``"inferior"``, ``"superior"``, ``"left"``,
-        ``"right"``, ``"anterior"``, ``"posterior"``) to mm2 of labelled brainstem on it; empty if none.
+        ``"right"``, ``"anterior"``, ``"posterior"``) to mm2 of brainstem on it; empty if none.
     timings : dict
         Seconds by stage.
     """

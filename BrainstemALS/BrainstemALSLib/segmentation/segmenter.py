@@ -51,14 +51,16 @@ class Segmenter:
     def __init__(self, device: str = "auto", model_dir: Path | None = None, flip: bool = False):
         self.device, self.device_reason = choose_device(device)
         self.flip = flip
-        files = {name: models.find_model(name, model_dir) for name in (models.LOCATOR, models.STRUCTURES)}
+        files = {
+            name: models.find_model(name, model_dir) for name in (models.LOCATOR, models.STRUCTURES)
+        }
         self.identity = {name: file.identity for name, file in files.items()}
         self.keys = tuple(files[models.STRUCTURES].card["keys"])
         unknown = set(self.keys) - set(by_key())
         if unknown:
             raise BrainstemALSError(
                 files[models.STRUCTURES].path,
-                f"the model knows structures that this version does not ({', '.join(sorted(unknown))})",
+                f"the model knows structures unknown here ({', '.join(sorted(unknown))})",
                 "Use the model that came with this version of BrainstemALS.",
                 ExitCode.MODEL_UNAVAILABLE,
             )
@@ -161,7 +163,7 @@ class Segmenter:
             raise BrainstemALSError(
                 name,
                 "too little brainstem is in view to measure anything",
-                "Use a T1 whose field of view holds the whole brainstem, from the midbrain to below "
+                "Use a T1 whose field of view holds the brainstem from the midbrain to below "
                 "the medulla.",
                 ExitCode.NO_BRAINSTEM,
             )

@@ -54,3 +54,9 @@ class KnowingSegmenter:
 @pytest.fixture(scope="session")
 def anatomy():
     return slab_anatomy()
+
+
+@pytest.fixture
+def knowing():
+    """The class of segmenters whose answer is known."""
+    return KnowingSegmenter

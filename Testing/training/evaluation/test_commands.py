@@ -1,9 +1,5 @@
 """From simulated exam to page, with a segmenter whose answer is known."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -15,12 +11,6 @@ from training.evaluation.metrics import score_labels
 from training.evaluation.process import Run
 from training.evaluation.simulate import simulate_exam
 from training.evaluation.tables import write_page
-
-_spec = spec_from_file_location("evaluation_conftest", Path(__file__).with_name("conftest.py"))
-_shared = module_from_spec(_spec)
-sys.modules[_spec.name] = _shared
-_spec.loader.exec_module(_shared)
-KnowingSegmenter = _shared.KnowingSegmenter
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +52,11 @@ def test_truth_lies_where_the_anatomy_is(anatomy, simulated):
         assert middles[1] == pytest.approx(middles[0], abs=0.3)
 
 
-def test_synthetic_evaluation_tells_a_good_from_a_poor_segmenter(one_anatomy, anatomy, tmp_path):
+def test_synthetic_evaluation_tells_a_good_from_a_poor_segmenter(
+    one_anatomy, anatomy, knowing, tmp_path
+):
     truth = structures_only(anatomy)
-    good = KnowingSegmenter(truth)
+    good = knowing(truth)
     scores, model = synthetic.evaluate(["a"], 7, good)
     assert [exam.fa is None for exam in good.seen] == [False, True]  # T1 + FA + MD, then T1 only
     page = synthetic.page_of(scores, model, 7, quick=True)
@@ -75,7 +67,7 @@ def test_synthetic_evaluation_tells_a_good_from_a_poor_segmenter(one_anatomy, an
     assert "knowing 0, sha256" in text
     assert (tmp_path / "synthetic_quick_cases_t1.tsv").exists()
 
-    scores, model = synthetic.evaluate(["a"], 7, KnowingSegmenter(truth, shift=3))
+    scores, model = synthetic.evaluate(["a"], 7, knowing(truth, shift=3))
     marks = synthetic.page_of(scores, model, 7, quick=True).marks
     assert [passed for text, passed in marks if text.startswith("tier")] == [False] * 4
 
@@ -89,9 +81,9 @@ def test_a_refused_exam_counts_as_nothing_found(one_anatomy):
     assert {sheet["brainstem"].dice for cases in scores.values() for sheet in cases.values()} == {0}
 
 
-def test_steadiness_follows_the_volume(simulated, anatomy, tmp_path):
+def test_steadiness_follows_the_volume(simulated, anatomy, knowing, tmp_path):
     exam, _, _ = simulated
-    segmenter = KnowingSegmenter(structures_only(anatomy))
+    segmenter = knowing(structures_only(anatomy))
     reference = adapter.volumes_mm3(segmenter.segment(exam))
     changes = real.steadiness("x", exam.t1, reference["brainstem"], segmenter, 7, quick=True)
     assert {change.what for change in changes} == {"grid", "grid + noise", "noise"}
