@@ -28,7 +28,7 @@ from BrainstemALSLib.anatomy import CONTEXT, by_key, load_structures
 from BrainstemALSLib.imaging.volume import Volume
 
 from . import labels as L
-from .atlas import atlas_path
+from .atlas import atlas_path, close_gaps
 from .data import shared_data, work_dir
 
 SPACING = 0.75
@@ -305,6 +305,7 @@ def fuse(warped: np.ndarray, subject: np.ndarray, source: str, affine: np.ndarra
     rim = rest & (distance <= RIM_MM)
     rim[..., :lowest] = False
     out[rim] = warped[tuple(axis[rim] for axis in nearest)]
+    close_gaps(out, SPACING)
     return out
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from BrainstemALSLib.anatomy import by_key
+from BrainstemALSLib.anatomy import CONTEXT, by_key, load_structures
 from BrainstemALSLib.imaging.volume import Volume
 
 from . import labels as L
@@ -38,6 +38,7 @@ BOX_LOW = np.array([-44.75, -85.0, -95.0])
 BOX_HIGH = np.array([44.75, 25.0, 20.0])
 MEDULLA_END_Z = -70.0  # last labelled slice of the Allen atlas
 TRACT_SMOOTHING_MM = 0.7  # HCP842 masks are 1 mm binary; smoothing removes their staircase
+MAX_GAP_MM = 1.5
 CSF_SLEEVE_MM = 3.0  # subarachnoid space around the cord below the atlas
 
 
@@ -266,8 +267,31 @@ def build_structures() -> Volume:
                     allowed &= sides["right" if side > 0 else "left"]
                 paint(_take_nearest(_mahalanobis(row, side), allowed, volume), item.key)
 
+    close_gaps(out, SPACING)
     _extend_cord(out)
     return Volume(out, box_affine())
+
+
+def close_gaps(out: np.ndarray, spacing: float) -> None:
+    """Give unlabelled cracks between structures to the nearest one, in place.
+
+    The Allen outlines leave a plane of nothing between crus and pons, and warping opens more; a crack
+    narrower than ``MAX_GAP_MM`` is no cistern.
+
+    Parameters
+    ----------
+    out : numpy.ndarray
+        uint8 labels (i, j, k).
+    spacing : float
+        mm.
+    """
+    stem = np.isin(out, [s.index for s in load_structures() if s.parent != CONTEXT])
+    reach = max(1, round(MAX_GAP_MM / 2 / spacing))
+    ball = ndimage.generate_binary_structure(3, 1)
+    closed = ndimage.binary_closing(stem, ball, iterations=reach)
+    gaps = closed & ~stem & np.isin(out, (0, L.CSF, L.CEREBELLAR_WHITE, L.VENTRAL_DIENCEPHALON))
+    nearest = ndimage.distance_transform_edt(~stem, return_distances=False, return_indices=True)
+    out[gaps] = out[tuple(axis[gaps] for axis in nearest)]
 
 
 def _extend_cord(out: np.ndarray) -> None:

@@ -33,7 +33,8 @@ from .train import prepared_anatomy
 
 SIZES = ((64, 64, 64), (48, 64, 64), (56, 64, 48), (32, 32, 32))
 FINE = 2  # images are drawn at half the voxel size and averaged: that is partial volume
-MAX_TILT_DEG = 28.0
+MAX_TILT_DEG = 22.0
+CLASS_WEIGHTS = (1.0, 1.0, 3.0, 10.0)  # the brainstem is one voxel in a thousand
 BRAINSTEM_VALUE = 1  # any structure's value will do in a whole-head map
 WHOLE_HEADS = 0.75
 VALIDATION_SEED = 910_000_000
@@ -180,7 +181,7 @@ def main() -> None:
     arguments = parser.parse_args()
     schedule = Schedule(
         arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers,
-        validate_every=500, checkpoint_every=250,
+        validate_every=200, checkpoint_every=200, class_weights=CLASS_WEIGHTS,
     )  # fmt: skip
     training = anatomies.built_cases(held_out=False)
     network, facts = train(

@@ -32,6 +32,8 @@ class Schedule:
         Peak learning rate of AdamW, after a linear warm-up and before a cosine decay.
     average : float
         Decay of the moving average of weights that is validated and exported.
+    class_weights : tuple of float, optional
+        Of the cross-entropy, for classes that are rare in the image.
     batch, workers, seed, validate_every, checkpoint_every
         As named.
     """
@@ -46,6 +48,7 @@ class Schedule:
     validate_every: int = 400
     checkpoint_every: int = 100
     warm_up: int = 50
+    class_weights: tuple[float, ...] | None = None
 
 
 class Samples(Dataset):
@@ -105,8 +108,13 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=1e-4)
     facts = load_checkpoint(folder, network, average, optimizer) or {"step": 0, "seconds": 0.0}
     first, spent = facts["step"], facts["seconds"]
+    weight = schedule.class_weights
     loss_of = DiceCELoss(
-        include_background=False, to_onehot_y=True, softmax=True, squared_pred=False, batch=True
+        include_background=False,
+        to_onehot_y=True,
+        softmax=True,
+        batch=True,
+        weight=None if weight is None else torch.tensor(weight, device=device),
     )
     numbers = range(first * schedule.batch, schedule.steps * schedule.batch)
     data = Samples(sample, schedule.seed, schedule.steps * schedule.batch)

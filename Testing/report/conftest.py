@@ -18,7 +18,7 @@ def measures(segmentation: Segmentation, t1: Volume) -> Measures:
 @pytest.fixture
 def provenance() -> Provenance:
     return Provenance(
-        inputs=(InputFile("t1", "/home/someone/sub-07_T1w.nii.gz", "ab" * 32),),
-        options={"out": "/home/someone/results", "device": "auto", "overwrite": False},
+        inputs=(InputFile("t1", "/data/someone/sub-07_T1w.nii.gz", "ab" * 32),),
+        options={"out": "/data/someone/results", "device": "auto", "overwrite": False},
         timings={"read": 0.2},
     )

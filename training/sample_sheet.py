@@ -1,0 +1,64 @@
+"""Draws a sheet of simulated training windows, to be looked at.
+
+python -m training.sample_sheet [--out docs/synthesis-samples.png] [--seed 100]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from BrainstemALSLib.segmentation.preprocess import CHANNELS
+
+from .anatomies import built_cases
+from .data import repository
+from .montage import label_colours
+from .synthesis import channel_table, training_sample
+from .train import prepared_anatomy
+
+ROWS = 6
+LIMITS = (-2.5, 2.5)  # of the normalised channels
+
+
+def draw(path: Path, seed: int, cases: list[str]) -> Path:
+    """Write the sheet: one row per simulated exam, sagittal and axial, T1, FA, MD and labels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(16, 2.2 * ROWS), facecolor="black")
+    axes = figure.subplots(ROWS, 8)
+    table = channel_table().numpy()
+    value = np.zeros(table.max() + 1, int)
+    value[table[table > 0]] = np.flatnonzero(table)
+    for row, number in enumerate(range(seed, seed + ROWS)):
+        channels, classes = training_sample(prepared_anatomy(cases[row % len(cases)]), number)
+        colours = label_colours()[value[classes.numpy()]]
+        for part, cut in enumerate(((classes.shape[0] // 2 + 3, slice(None), slice(None)),
+                                    (slice(None), slice(None), classes.shape[2] // 2))):  # fmt: skip
+            for column, name in enumerate(CHANNELS):
+                image = np.asarray(channels[column])[cut]
+                axis = axes[row, 4 * part + column]
+                axis.imshow(image.T, origin="lower", cmap="gray", vmin=LIMITS[0], vmax=LIMITS[1])
+                if row == 0:
+                    axis.set_title(f"simulated {name.upper()}", color="white", fontsize=9)
+            axes[row, 4 * part + 3].imshow(colours[cut].swapaxes(0, 1), origin="lower")
+    for axis in axes.ravel():
+        axis.axis("off")
+    figure.tight_layout(pad=0.3)
+    FigureCanvasAgg(figure).print_figure(str(path), dpi=70, facecolor="black")
+    return path
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=repository() / "docs/synthesis-samples.png")
+    parser.add_argument("--seed", type=int, default=100)
+    arguments = parser.parse_args()
+    print(draw(arguments.out, arguments.seed, built_cases(held_out=False)[::9]))
+
+
+if __name__ == "__main__":
+    main()
