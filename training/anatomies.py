@@ -15,6 +15,7 @@ the transform continues smoothly and the atlas decides where the medulla ends.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -112,6 +113,15 @@ def built_cases(held_out: bool) -> list[str]:
         for case in cases
         if (anatomies_dir() / f"{case}.nii.gz").exists() and is_held_out(case, cases) == held_out
     ]
+
+
+def data_fingerprint(cases: list[str]) -> str:
+    """SHA-256 over the files of anatomies: what a run has learned from."""
+    digest = hashlib.sha256()
+    for case in cases:
+        digest.update(case.encode())
+        digest.update((anatomies_dir() / f"{case}.nii.gz").read_bytes())
+    return digest.hexdigest()
 
 
 def load_anatomy(case: str) -> Volume:
@@ -320,11 +330,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="*")
     arguments = parser.parse_args()
     os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
-    todo = [
-        case
-        for case in arguments.only or all_cases()
-        if arguments.only or not (anatomies_dir() / f"{case}.nii.gz").exists()
-    ]
+    made = atlas_path().stat().st_mtime
+
+    def is_current(case: str) -> bool:
+        path = anatomies_dir() / f"{case}.nii.gz"
+        return path.exists() and path.stat().st_mtime >= made
+
+    todo = arguments.only or [case for case in all_cases() if not is_current(case)]
     report = anatomies_dir() / "report.json"
     results = json.loads(report.read_text()) if report.exists() else {}
     with ProcessPoolExecutor(arguments.jobs) as pool:

@@ -275,8 +275,8 @@ def build_structures() -> Volume:
 def close_gaps(out: np.ndarray, spacing: float) -> None:
     """Give unlabelled cracks between structures to the nearest one, in place.
 
-    The Allen outlines leave a plane of nothing between crus and pons, and warping opens more; a crack
-    narrower than ``MAX_GAP_MM`` is no cistern.
+    The Allen outlines leave a plane of nothing between crus and pons, and warping opens more; a
+    crack narrower than ``MAX_GAP_MM`` is no cistern.
 
     Parameters
     ----------

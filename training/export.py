@@ -16,6 +16,7 @@ from BrainstemALSLib.segmentation import models
 from BrainstemALSLib.segmentation import preprocess as P
 
 from .data import repository
+from .evaluation.tables import command_line
 from .networks import LOCATOR_CLASSES
 
 MAX_BYTES = 30 * 1024**2
@@ -53,19 +54,21 @@ def _write(network: torch.nn.Module, example: torch.Tensor, card: dict, folder: 
     if agreement < 0.995:
         partial.unlink()
         raise RuntimeError(f"half precision changes {100 * (1 - agreement):.2f} % of the voxels")
-    os.replace(partial, path)
     card = {
         "format": models.SIDECAR_FORMAT,
         **card,
         "version": f"{__version__}+{datetime.now(UTC):%Y%m%d}",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(partial.read_bytes()).hexdigest(),
         "licence": LICENCE,
         "training_data": TRAINING_DATA,
         "learned_from": "simulation",
         "intended_use": INTENDED_USE,
         "export_agreement": round(agreement, 5),
     }
-    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    sidecar = folder / f"{card['name']}.json.partial"
+    sidecar.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    os.replace(sidecar, path.with_suffix(".json"))
     return path
 
 
@@ -101,7 +104,7 @@ def export_structures(
         "spacing_mm": P.SPACING_MM,
         "window": P.WINDOW_MM,
         "keys": [structure.key for structure in load_structures()],
-        "training": {"anatomies": cases, **facts, "command": "python -m training.train"},
+        "training": {"anatomies": cases, **facts, "command": command_line()},
     }
     example = torch.randn(1, len(P.CHANNELS), *P.WINDOW_MM)
     return _write(network, example, card, folder or default_folder())
@@ -116,6 +119,6 @@ def export_locator(
         "channels": [{"name": "t1", "normalisation": "clip to 0.5-99.5 percentile, standardise"}],
         "spacing_mm": P.LOCATOR_SPACING_MM,
         "classes": LOCATOR_CLASSES,
-        "training": {"anatomies": cases, **facts, "command": "python -m training.locator"},
+        "training": {"anatomies": cases, **facts, "command": command_line()},
     }
     return _write(network, torch.randn(1, 1, 48, 64, 64), card, folder or default_folder())

@@ -94,7 +94,7 @@ def window_points(
     if draw.chance(0.5):
         site = sites[int(draw.number(0, len(sites)))]
         offset = points - site
-        radius = draw.number(6, 14)
+        radius = draw.number(4, 14)
         weight = torch.exp(-(offset**2).sum(-1, keepdim=True) / (2 * radius**2))
         # Looking further out than the voxel lies makes the site smaller in the picture.
         points = points + offset * weight * draw.number(-MAX_ATROPHY / 3, MAX_ATROPHY)

@@ -185,12 +185,13 @@ def main() -> None:
     )  # fmt: skip
     training = anatomies.built_cases(held_out=False)
     network, facts = train(
-        locator_network(),
+        locator_network,
         LocatorSampler(training),
         validation(LocatorSampler(anatomies.built_cases(held_out=True))),
         work_dir() / "runs" / "locator",
         schedule,
         torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        anatomies.data_fingerprint(training),
     )
     if not arguments.no_export:
         from .export import export_locator

@@ -13,6 +13,8 @@ import torch
 from monai.losses import DiceCELoss
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+
 from .checkpoint import load_checkpoint, save_checkpoint
 
 Sample = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
@@ -27,7 +29,7 @@ class Schedule:
     steps : int
         Optimiser steps in all.
     minutes : float
-        Wall-clock limit for this call; the schedule is shortened to fit, never cut mid-way.
+        Wall-clock limit of the run, resumed parts included; the schedule is shortened to fit.
     rate : float
         Peak learning rate of AdamW, after a linear warm-up and before a cosine decay.
     average : float
@@ -70,19 +72,21 @@ def _single_thread(_: int) -> None:
 
 
 def train(
-    network: torch.nn.Module,
+    build: Callable[[], torch.nn.Module],
     sample: Sample,
     validate: Callable[[torch.nn.Module], dict[str, float]],
     folder: Path,
     schedule: Schedule,
     device: torch.device,
+    fingerprint: str = "",
 ) -> tuple[torch.nn.Module, dict]:
     """Train, or go on training, a network.
 
     Parameters
     ----------
-    network : torch.nn.Module
-        Takes (n, c, i, j, k), returns logits (n, classes, i, j, k).
+    build : callable
+        Returns the network, whose first weights then come from the seed; it takes (n, c, i, j, k)
+        and returns logits (n, classes, i, j, k).
     sample : callable
         Number to (channels, classes).
     validate : callable
@@ -93,21 +97,42 @@ def train(
         How long.
     device : torch.device
         Where.
+    fingerprint : str
+        Of the data; a checkpoint of other data is not resumed.
 
     Returns
     -------
     (average, facts)
         The averaged network and what happened: steps, seconds, figures.
+
+    Raises
+    ------
+    BrainstemALSError
+        The run has ended already, or learned from other data.
     """
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
 
     torch.manual_seed(schedule.seed)
-    network = network.to(device)
+    network = build().to(device)
     average = copy.deepcopy(network).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=1e-4)
     facts = load_checkpoint(folder, network, average, optimizer) or {"step": 0, "seconds": 0.0}
     first, spent = facts["step"], facts["seconds"]
+    if facts.get("fingerprint", fingerprint) != fingerprint:
+        raise BrainstemALSError(
+            folder,
+            "this run learned from other data than is there now",
+            "Name another run with --name, or remove its folder.",
+            ExitCode.USAGE,
+        )
+    if first >= schedule.steps or spent / 60 >= schedule.minutes:
+        raise BrainstemALSError(
+            folder,
+            f"this run has ended, after {first} steps and {spent / 60:.0f} minutes",
+            "Give more --steps and --minutes to go on, or name another run with --name.",
+            ExitCode.USAGE,
+        )
     weight = schedule.class_weights
     loss_of = DiceCELoss(
         include_background=False,
@@ -133,7 +158,7 @@ def train(
     for step, (channels, classes) in enumerate(
         tqdm(loader, initial=first, total=schedule.steps), first + 1
     ):
-        elapsed = (time.monotonic() - started) / 60
+        elapsed = (spent + time.monotonic() - started) / 60
         progress = max(step / schedule.steps, elapsed / schedule.minutes)
         rate = schedule.rate * min(
             step / schedule.warm_up, 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
@@ -161,7 +186,8 @@ def train(
                 log.add_scalar(f"validation/{name}", value, step)
         if done or step % schedule.checkpoint_every == 0:
             seconds = spent + time.monotonic() - started
-            extra = {"seconds": seconds, "figures": figures, "schedule": asdict(schedule)}
+            extra = {"seconds": seconds, "figures": figures, "fingerprint": fingerprint}
+            extra["schedule"] = asdict(schedule)
             extra["schedule"]["minutes"] = str(schedule.minutes)
             save_checkpoint(folder, step, network, average, optimizer, extra)
         if done:

@@ -35,8 +35,11 @@ def draw(path: Path, seed: int, cases: list[str]) -> Path:
     for row, number in enumerate(range(seed, seed + ROWS)):
         channels, classes = training_sample(prepared_anatomy(cases[row % len(cases)]), number)
         colours = label_colours()[value[classes.numpy()]]
-        for part, cut in enumerate(((classes.shape[0] // 2 + 3, slice(None), slice(None)),
-                                    (slice(None), slice(None), classes.shape[2] // 2))):  # fmt: skip
+        cuts = (
+            (classes.shape[0] // 2 + 3, slice(None), slice(None)),
+            (slice(None), slice(None), classes.shape[2] // 2),
+        )
+        for part, cut in enumerate(cuts):
             for column, name in enumerate(CHANNELS):
                 image = np.asarray(channels[column])[cut]
                 axis = axes[row, 4 * part + column]

@@ -98,8 +98,8 @@ def run(steps: int, folder: Path) -> dict[str, float]:
             part, workers=0, validate_every=10**6, checkpoint_every=10**6, warm_up=2
         )
         network, facts = train(
-            structure_network(small), training, Validation(held_out, cpu, 1), folder / "structures",
-            schedule, cpu,
+            lambda: structure_network(small), training, Validation(held_out, cpu, 1),
+            folder / "structures", schedule, cpu,
         )  # fmt: skip
         if facts["steps"] != part:
             raise RuntimeError(f"training stopped at step {facts['steps']} instead of {part}")
@@ -108,7 +108,7 @@ def run(steps: int, folder: Path) -> dict[str, float]:
     export_structures(network, facts, 2, out)
     boxes = LocatorSampler(["1", "2"], phantom_anatomy)
     locator, facts = train(
-        locator_network((8, 16, 24)), boxes, validation(boxes, 1), folder / "locator",
+        lambda: locator_network((8, 16, 24)), boxes, validation(boxes, 1), folder / "locator",
         Schedule(steps, workers=0, validate_every=10**6, checkpoint_every=10**6), cpu,
     )  # fmt: skip
     export_locator(locator, facts, 2, out)

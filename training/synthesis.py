@@ -9,6 +9,7 @@ relative contrast, not one scanner. Everything that comes from here is simulated
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +18,7 @@ import torch
 from monai.transforms import RandBiasField, RandGibbsNoise
 from torch.nn import functional as F
 
-from BrainstemALSLib.anatomy import by_key, load_structures
+from BrainstemALSLib.anatomy import REGIONS, Structure, by_key, load_structures
 from BrainstemALSLib.assets import asset_path
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.segmentation.preprocess import CHANNELS, NORMALISE, SPACING_MM, WINDOW_MM
@@ -31,14 +32,21 @@ MODALITY_SETS = (
     (("t1", "fa"), 0.10),
     (("t1", "md"), 0.05),
 )
+# Where atrophy is drawn: each region, and the pyramids and medulla, which ALS thins first.
+SITES = ("midbrain", "pons", "medulla", "medulla", "pyramid", "pyramid", "cst_pons")
 BRAINSTEM_LIKE = (L.SPINAL_CORD, L.VENTRAL_DIENCEPHALON)
 # MRI properties drawn per image; ranges span clinical 1.5-3 T protocols.
 T1_SPACING_MM = (0.7, 1.2)
-T1_THICK_MM = (1.3, 3.0)
+T1_COARSE_MM = (1.2, 2.5)  # old or quick scans, all three axes
+T1_THICK_MM = (1.3, 3.0)  # one axis
 DIFFUSION_SPACING_MM = (1.25, 2.8)
+DIFFUSION_THICKNESS = (1.0, 1.7)  # slice thickness over the voxel size in the slice
 PROBABILITY = {
     "skull_stripped": 0.45,
     "thick_slices": 0.25,
+    "coarse": 0.12,
+    "thick_diffusion": 0.4,
+    "cropped_diffusion": 0.12,
     "free_contrast": 0.15,
     "cropped": 0.15,
     "motion": 0.15,
@@ -91,13 +99,13 @@ class Anatomy:
         labels = torch.from_numpy(np.ascontiguousarray(volume.array, np.uint8))
         affine = torch.from_numpy(np.asarray(volume.affine, np.float32))
 
-        def middle(parents: tuple[str, ...]) -> torch.Tensor:
-            values = [s.index for s in load_structures() if s.parent in parents]
+        def middle(chosen: Callable[[Structure], bool]) -> torch.Tensor:
+            values = [s.index for s in load_structures() if chosen(s)]
             found = np.argwhere(np.isin(volume.array, values)).mean(0)
             return affine[:3, :3] @ torch.tensor(found, dtype=torch.float32) + affine[:3, 3]
 
-        sites = torch.stack([middle((p,)) for p in ("midbrain", "pons", "medulla", "medulla")])
-        centre = middle(("midbrain", "pons", "medulla"))
+        sites = torch.stack([middle(lambda s, p=p: p in (s.parent, s.stem)) for p in SITES])
+        centre = middle(lambda s: s.parent in REGIONS)
         return cls(labels, affine, torch.linalg.inv(affine), centre, sites)
 
 
@@ -222,7 +230,8 @@ def render(draw: Draw, labels: torch.Tensor, diffusion_labels: torch.Tensor, spa
             image = image * brain
         images[name] = image
     own = spacing
-    spread = [draw.number(*T1_SPACING_MM)] * 3
+    coarse = draw.chance(PROBABILITY["coarse"])
+    spread = [draw.number(*(T1_COARSE_MM if coarse else T1_SPACING_MM))] * 3
     if draw.chance(PROBABILITY["thick_slices"]):
         spread[int(draw.number(0, 3))] = draw.number(*T1_THICK_MM)
     t1 = images["t1"]
@@ -246,6 +255,8 @@ def render(draw: Draw, labels: torch.Tensor, diffusion_labels: torch.Tensor, spa
     t1 = t1.clamp_min(0) / t1.max().clamp_min(1e-6)
     images["t1"] = t1 ** draw.number(0.8, 1.25)
     voxel = [draw.number(*DIFFUSION_SPACING_MM)] * 3
+    if draw.chance(PROBABILITY["thick_diffusion"]):
+        voxel[2] *= draw.number(*DIFFUSION_THICKNESS)  # slices of diffusion are axial
     images["fa"] = _acquire(draw, images["fa"], voxel, draw.number(0.01, 0.06), True, own).clamp(
         0, 1
     )
@@ -279,7 +290,9 @@ def training_sample(anatomy: Anatomy, seed: int) -> tuple[torch.Tensor, torch.Te
         seen = look_up(anatomy.labels, anatomy.inverse, moved)
     images = render(draw, labels, seen, SPACING_MM)
     if draw.chance(PROBABILITY["cropped"]):
-        _crop(draw, images, labels)
+        _crop(draw, [*images.values(), labels])
+    elif draw.chance(PROBABILITY["cropped_diffusion"]):
+        _crop(draw, [images["fa"], images["md"]])  # a slab that ends before the brainstem does
     if draw.chance(0.5):
         labels = mirror_table()[labels.flip(0).long()]
         images = {name: image.flip(0) for name, image in images.items()}
@@ -290,11 +303,11 @@ def training_sample(anatomy: Anatomy, seed: int) -> tuple[torch.Tensor, torch.Te
     return torch.stack(channels), channel_table()[labels.long()]
 
 
-def _crop(draw: Draw, images: dict[str, torch.Tensor], labels: torch.Tensor) -> None:
+def _crop(draw: Draw, images: list[torch.Tensor]) -> None:
     """Empty one end of the window, as a field of view that stops there does; in place."""
     axis = 2 if draw.chance(0.7) else int(draw.number(0, 3))
-    size = labels.shape[axis]
+    size = images[0].shape[axis]
     depth = int(draw.number(0.05, 0.35) * size)
     start = 0 if draw.chance(0.6) else size - depth
-    for image in [*images.values(), labels]:
+    for image in images:
         image.narrow(axis, start, depth).zero_()

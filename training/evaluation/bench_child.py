@@ -35,16 +35,16 @@ def prepare(folder: Path, name: str, seed: int) -> None:
 
 
 def warm(folder: Path, name: str, model_dir: Path | None = None) -> None:
-    """Segment with models already loaded: one run to warm up, then the timed ones."""
+    """Read and segment with models already loaded: one run to warm up, then the timed ones."""
     from . import adapter
 
-    exam = adapter.read_t1(folder / f"{name}_t1.nii.gz")
+    t1 = folder / f"{name}_t1.nii.gz"
     segmenter = adapter.segmenter("cpu", model_dir)
-    segmentation = segmenter.segment(exam)
+    segmentation = segmenter.segment(adapter.read_t1(t1))
     seconds = []
     for _ in range(WARM_REPEATS):
         start = time.perf_counter()
-        segmentation = segmenter.segment(exam)
+        segmentation = segmenter.segment(adapter.read_t1(t1))
         seconds.append(time.perf_counter() - start)
     _write(segmentation.labels, folder / f"{name}_ours.nii.gz")
     _report(folder / f"{name}_ours.json", float(np.median(seconds)), segmentation.model)

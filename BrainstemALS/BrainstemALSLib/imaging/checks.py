@@ -13,7 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BrainstemALSError, ExitCode
-from .nifti_header import NiftiHeader, is_nifti2, read_nifti_header, scan_content
+from .nifti_header import (
+    NiftiHeader,
+    is_nifti2,
+    orientation_gap,
+    read_nifti_header,
+    scan_content,
+)
 from .volume import Volume
 
 # Voxels finer than 0.3 mm do not exist in a clinical head MR; beyond 5 mm nothing of the
@@ -25,6 +31,8 @@ SMALLEST_FIELD_MM = 60.0
 LARGEST_AXIS_COSINE = 1e-3
 # Relative difference between the two voxel sizes of a NIfTI header that rounding cannot explain.
 SPACING_CONTRADICTION = 0.01
+# qform and sform may put a corner this far apart: a tenth of a voxel moves no measurement.
+ORIENTATION_GAP_MM = 0.1
 # Hounsfield units: air is -1000 and water 0 by definition; brain and muscle lie at 20-70, compact
 # bone above 300. The shares are our own, set low: a head CT passes each of them many times over.
 CT_AIR_HU, CT_AIR_SHARE = -900.0, 0.05
@@ -106,8 +114,8 @@ def check_nifti(path: Path, what: str) -> None:
     """Refuse a NIfTI file that ITK would repair in silence; other formats pass.
 
     Seen here: truncated or corrupt content, voxels that are not numbers, no orientation, zero or
-    absurd voxel size, singular or sheared orientation, and two orientations that contradict each
-    other. Header and voxels in two files (Analyze among them) are refused altogether.
+    absurd voxel size, singular or sheared orientation, and two orientations that are not the same.
+    Header and voxels in two files (Analyze among them) are refused altogether.
     """
     if path.name.lower().removesuffix(".gz").endswith((".hdr", ".img")):
         raise _unreadable(
@@ -145,24 +153,28 @@ def _check_nifti_orientation(path: Path, what: str, header: NiftiHeader) -> None
             "(qform and sform are both unset), so left and right are unknown",
             _CONVERT,
         )
+    used = [header.sform] if header.sform_code > 0 else []
+    used += [header.qform] if header.qform_code > 0 else []
+    if not np.isfinite(used).all():
+        raise singular(path, what)
     if header.sform_code <= 0:
         return
-    check_axes(path, what, header.sform)
-    lengths = np.linalg.norm(header.sform, axis=0)
+    check_axes(path, what, header.sform[:3, :3])
+    lengths = np.linalg.norm(header.sform[:3, :3], axis=0)
     if (np.abs(lengths / np.abs(header.spacing) - 1.0) > SPACING_CONTRADICTION).any():
         raise _unreadable(
             path, f"the header of this {what} gives two different voxel sizes", _CONVERT
         )
-    if header.qform_code > 0:
-        cosines = np.sum(header.sform * header.qform, axis=0) / lengths / np.abs(header.spacing)
-        # Under 60 degrees apart the two agree on every side; a turned head is no contradiction.
-        if (cosines < 0.5).any():
-            raise _unreadable(
-                path,
-                f"the header of this {what} gives two orientations that contradict each other "
-                "(qform and sform)",
-                _CONVERT,
-            )
+    # Programs differ in which of the two they follow (see writing.py): a result would lie elsewhere
+    # in another program, and nobody would see it.
+    if header.qform_code > 0 and orientation_gap(header) > ORIENTATION_GAP_MM:
+        raise _unsuitable(
+            path,
+            f"the header of this {what} gives two orientations that contradict each other "
+            "(qform and sform)",
+            "Decide which one is right and set the other to it, for example with "
+            "fslorient -copysform2qform or -copyqform2sform.",
+        )
 
 
 def check_dimensions(path: Path, what: str, size: Sequence[int], components: int) -> None:

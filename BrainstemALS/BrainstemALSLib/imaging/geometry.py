@@ -192,38 +192,6 @@ def overlap_fraction(a: Volume, b: Volume) -> float:
     return float(np.mean(((in_b >= -0.5) & (in_b <= limits)).all(axis=0)))
 
 
-def orientation_codes(affine: np.ndarray) -> tuple[str, str, str]:
-    """Return the anatomical direction towards which each voxel axis mostly runs.
-
-    Examples
-    --------
-    >>> orientation_codes(np.diag([-1.0, 1.0, 2.0, 1.0]))
-    ('L', 'A', 'S')
-    """
-    world, signs = _closest_axes(affine)
-    letters = (("L", "R"), ("P", "A"), ("I", "S"))
-    return tuple(letters[axis][int(sign > 0)] for axis, sign in zip(world, signs, strict=True))
-
-
-def to_canonical(volume: Volume) -> Volume:
-    """Return the volume with its axes permuted and flipped to run closest to R, A and S.
-
-    No voxel changes: the array is a view, the affine follows. An oblique volume stays oblique.
-    """
-    world, signs = _closest_axes(volume.affine)
-    order = [int(np.flatnonzero(world == axis)[0]) for axis in range(3)]
-    flips = signs[order]
-    extra = tuple(range(3, volume.array.ndim))
-    array = volume.array.transpose(*order, *extra)
-    array = array[tuple(slice(None, None, int(flip)) for flip in flips)]
-    to_old = np.zeros((4, 4))
-    to_old[3, 3] = 1.0
-    for new, old in enumerate(order):
-        to_old[old, new] = flips[new]
-        to_old[old, 3] = volume.array.shape[old] - 1 if flips[new] < 0 else 0.0
-    return Volume(array, np.asarray(volume.affine, dtype=float) @ to_old)
-
-
 def _sitk_grid(affine: np.ndarray) -> tuple[list[float], list[float], list[float]]:
     """Return origin, spacing and direction in LPS of a RAS affine."""
     affine = np.asarray(affine, dtype=float)
@@ -231,16 +199,6 @@ def _sitk_grid(affine: np.ndarray) -> tuple[list[float], list[float], list[float
     direction = _RAS_TO_LPS @ (affine[:3, :3] / spacing)
     origin = _RAS_TO_LPS @ affine[:3, 3]
     return origin.tolist(), spacing.tolist(), direction.ravel().tolist()
-
-
-def _closest_axes(affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each voxel axis its closest world axis (0-2) and the sign along it."""
-    from scipy.optimize import linear_sum_assignment
-
-    cosines = np.asarray(affine, dtype=float)[:3, :3]
-    cosines = cosines / np.linalg.norm(cosines, axis=0)
-    voxel_axes, world = linear_sum_assignment(-np.abs(cosines.T))
-    return world, np.where(cosines[world, voxel_axes] < 0, -1, 1)
 
 
 def _antialias_sigma(source: np.ndarray, target: np.ndarray) -> np.ndarray:

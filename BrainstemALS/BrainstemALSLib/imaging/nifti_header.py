@@ -25,6 +25,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # xyzt_units: 1 metre, 2 millimetre, 3 micrometre; 0, unknown, is read as millimetre everywhere.
 _MILLIMETRES_PER_UNIT = {1: 1000.0, 3: 0.001}
 _FLOAT_TYPES = {16: "f4", 64: "f8"}  # datatype codes; only real numbers can be NaN
+# Error of 1 - b2 - c2 - d2 when b, c and d are single precision (2e-7) and were computed in it;
+# where the fourth number is near 0 this leaves the rotation open by 0.1 degrees.
+_QUATERNION_ROUNDING = 1e-6
 _BLOCK_BYTES = 1 << 22  # a multiple of every voxel's length
 
 
@@ -40,8 +43,10 @@ class NiftiHeader:
         ``pixdim`` of the first three axes in millimetres.
     qform_code, sform_code : int
         0 where the orientation is not given.
-    qform, sform : numpy.ndarray, shape (3, 3)
-        Voxel axes in RAS millimetres, as columns, by each of the two methods.
+    qform, sform : numpy.ndarray, shape (4, 4)
+        Voxel index to RAS millimetres, by each of the two methods.
+    quaternion : tuple of 3 float
+        b, c and d of the qform's rotation, as stored.
     voxel_offset : int
         Byte of the uncompressed file where the voxels begin.
     voxel_type : numpy.dtype or None
@@ -56,6 +61,7 @@ class NiftiHeader:
     sform_code: int
     qform: np.ndarray
     sform: np.ndarray
+    quaternion: tuple[float, float, float]
     voxel_offset: int
     voxel_type: np.dtype | None
     n_bytes: int
@@ -112,6 +118,46 @@ def scan_content(path: Path, header: NiftiHeader) -> tuple[int, bool]:
     return total, finite
 
 
+def orientation_gap(header: NiftiHeader) -> float:
+    """Return how far apart qform and sform put the same corner voxel of the image, at most, in mm.
+
+    A qform stores three numbers of a unit quaternion; the fourth follows from them and is unsure
+    close to half turns (``_QUATERNION_ROUNDING``). What it may be there, it is taken to be: the
+    rounding of one orientation is not a second one.
+
+    Parameters
+    ----------
+    header : NiftiHeader
+        Of an image with three axes or more, its forms finite, its sform neither singular nor
+        sheared.
+    """
+    last = np.array(header.dimensions[:3])[:, None] - 1
+    corners = np.vstack([np.indices((2, 2, 2)).reshape(3, -1) * last, np.ones((1, 8))])
+    apart = (_closest_qform(header) - header.sform) @ corners
+    return float(np.linalg.norm(apart[:3], axis=0).max())
+
+
+def _closest_qform(header: NiftiHeader) -> np.ndarray:
+    """Return the qform, of those that its rounded quaternion may stand for, next to the sform."""
+    from scipy.spatial.transform import Rotation
+
+    axes = header.qform[:3, :3]
+    turn = header.sform[:3, :3] / np.linalg.norm(header.sform[:3, :3], axis=0)
+    mirrored = np.linalg.det(axes) < 0
+    if mirrored != (np.linalg.det(turn) < 0):
+        return header.qform
+    *vector, real = Rotation.from_matrix(turn * (1.0, 1.0, -1.0 if mirrored else 1.0)).as_quat()
+    if np.dot(vector, header.quaternion) < 0:  # q and -q are the same rotation
+        real = -real
+    squared = 1.0 - np.dot(header.quaternion, header.quaternion)
+    high = math.sqrt(max(0.0, squared) + _QUATERNION_ROUNDING)
+    low = math.sqrt(squared - _QUATERNION_ROUNDING) if squared > _QUATERNION_ROUNDING else -high
+    closest = header.qform.copy()
+    lengths = np.linalg.norm(axes, axis=0) * (1.0, 1.0, -1.0 if mirrored else 1.0)
+    closest[:3, :3] = _rotation(min(max(real, low), high), *header.quaternion) * lengths
+    return closest
+
+
 def _open(path: Path):
     return gzip.open(path) if is_gzip(path) else path.open("rb")
 
@@ -131,15 +177,18 @@ def _parse(head: bytes, endian: str) -> NiftiHeader:
     dim, (datatype, bits), pixdim = get("8h", 40), get("2h", 70), get("8f", 76)
     (offset,), (units,) = get("f", 108), get("B", 123)
     qform_code, sform_code = get("2h", 252)
-    quaternion, rows = get("3f", 256), get("12f", 280)
+    quaternion, offsets, rows = get("3f", 256), get("3f", 268), get("12f", 280)
     dimensions = tuple(dim[1 : 1 + dim[0]]) if 0 <= dim[0] <= 7 else ()
     offset = int(offset) if math.isfinite(offset) and offset >= len(head) else len(head)
     scale = _MILLIMETRES_PER_UNIT.get(units & 0x07, 1.0)
     spacing = np.array(pixdim[1:4]) * scale
     handed = (1.0, 1.0, -1.0 if pixdim[0] < 0 else 1.0)
     with np.errstate(invalid="ignore"):  # an infinite voxel size is for the checks to refuse
-        qform = _rotation(quaternion) * spacing * handed
-        sform = np.array(rows).reshape(3, 4)[:, :3] * scale
+        qform, sform = np.eye(4), np.eye(4)
+        real = math.sqrt(max(0.0, 1.0 - math.fsum(number**2 for number in quaternion)))
+        qform[:3, :3] = _rotation(real, *quaternion) * spacing * handed
+        qform[:3, 3] = np.array(offsets) * scale
+        sform[:3] = np.array(rows).reshape(3, 4) * scale
     return NiftiHeader(
         dimensions=dimensions,
         spacing=spacing,
@@ -147,16 +196,17 @@ def _parse(head: bytes, endian: str) -> NiftiHeader:
         sform_code=sform_code,
         qform=qform,
         sform=sform,
+        quaternion=quaternion,
         voxel_offset=offset,
         voxel_type=np.dtype(endian + _FLOAT_TYPES[datatype]) if datatype in _FLOAT_TYPES else None,
         n_bytes=offset + math.prod(dimensions) * bits // 8,
     )
 
 
-def _rotation(quaternion: tuple[float, float, float]) -> np.ndarray:
-    """Return the rotation of a unit quaternion given by its vector part (b, c, d)."""
-    b, c, d = quaternion
-    a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
+def _rotation(a: float, b: float, c: float, d: float) -> np.ndarray:
+    """Return the rotation matrix of the quaternion a + bi + cj + dk, made a unit one."""
+    norm = math.sqrt(a * a + b * b + c * c + d * d)
+    a, b, c, d = a / norm, b / norm, c / norm, d / norm
     return np.array(
         [
             [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],

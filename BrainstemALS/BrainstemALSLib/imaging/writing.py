@@ -30,7 +30,9 @@ def write_volume(
     """Write a volume as NIfTI-1, with qform and sform set to its affine.
 
     The sform is exact to float32; the qform, a float32 quaternion, to 0.1 degrees at worst (close
-    to half turns). ITK, nibabel and Slicer prefer the sform.
+    to half turns). Both get code 1. Of two that differ, nibabel and FSL follow the sform whenever
+    its code is above 0; ITK, and with it Slicer, only when its code is 1, else the qform.
+    ``checks.check_nifti`` therefore refuses files in which they differ.
 
     Parameters
     ----------

@@ -213,6 +213,13 @@ def _missing_input(segmentation: Segmentation, intracranial: Intracranial) -> It
             "The intracranial volume is unknown, because the head is not wholly in view.",
             "Correct for head size by other means before comparing volumes between people.",
         )
+    for name in segmentation.unused:
+        yield Finding(
+            f"{name}_not_used",
+            "warning",
+            f"The {name.upper()} map was not used: it does not show the whole brainstem.",
+            "Check that it is aligned with the T1 and reaches to below the medulla.",
+        )
     if tuple(segmentation.modalities) == ("t1",):
         yield Finding(
             "t1_only",

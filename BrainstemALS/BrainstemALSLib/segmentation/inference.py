@@ -10,13 +10,53 @@ from ..anatomy import by_key
 from ..imaging.exam import Exam
 from ..imaging.geometry import box_around, resample
 from ..imaging.volume import Volume
-from .preprocess import CHANNELS, NORMALISE, SPACING_MM, WINDOW_MM
+from .preprocess import CHANNELS, NORMALISE, SPACING_MM, WINDOW_MM, grounded
 
 
 def mirror_channels(keys: tuple[str, ...]) -> list[int]:
     """Order of the network's outputs after a left/right flip; background stays first."""
     structures = by_key()
     return [0] + [1 + keys.index(structures[key].mirror_key) for key in keys]
+
+
+# Half-widths (mm) of the box that a map must show to count as one of the brainstem: the extent of
+# the atlas brainstem in ICBM space, halved and rounded down.
+CORE_MM = (16, 16, 28)
+MIN_COVERED = 0.9
+MIN_SIGNAL = 0.5  # share of the core where a map is not exactly 0, which is what padding is
+
+
+def usable_channels(exam: Exam, centre: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Sort the channels of an exam into those that show the brainstem and those that do not.
+
+    The network has learned that a missing map is missing, not that tissue may have no anisotropy: a
+    slab that ends above the brainstem must be left out, not read as zeros.
+
+    Parameters
+    ----------
+    exam : Exam
+        T1 and maps.
+    centre : numpy.ndarray, shape (3,)
+        Middle of the brainstem, RAS mm.
+
+    Returns
+    -------
+    (used, unused)
+        Names of channels, the T1 always among the used.
+    """
+    used, unused = [], []
+    shape = tuple(2 * n for n in CORE_MM)
+    affine = box_around(centre, shape, 1.0)
+    for name in CHANNELS:
+        volume: Volume | None = getattr(exam, name)
+        if volume is None:
+            continue
+        if name != "t1":
+            core = resample(volume, shape, affine, "nearest", default=np.nan).array
+            seen = ~np.isnan(core)
+            good = seen.mean() >= MIN_COVERED and (core[seen] != 0).mean() >= MIN_SIGNAL
+        (used if name == "t1" or good else unused).append(name)
+    return tuple(used), tuple(unused)
 
 
 def network_input(
@@ -45,7 +85,7 @@ def network_input(
         if volume is None:
             channels.append(torch.zeros(shape))
             continue
-        boxed = resample(volume, shape, affine)
+        boxed = resample(grounded(volume) if name == "t1" else volume, shape, affine)
         channels.append(NORMALISE[name](torch.from_numpy(np.ascontiguousarray(boxed.array))))
     return torch.stack(channels)[None]
 

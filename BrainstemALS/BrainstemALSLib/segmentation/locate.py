@@ -12,13 +12,10 @@ from scipy import ndimage
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.geometry import from_sitk, resample, to_sitk
 from ..imaging.volume import Volume
-from .preprocess import LOCATOR_SPACING_MM, normalise_t1
+from .preprocess import LOCATOR_SPACING_MM, grounded, normalise_t1
 
 MULTIPLE = 16  # the locator halves its grid three times; 16 leaves it room
 BORDER_VOXELS = 1
-# Women 1.38 (SD 0.105) and men 1.56 (SD 0.12) litres (planning values of the project's norms), some
-# 4.5 SD to both sides: beyond that the locator took skull for brain, and no number beats a wrong one.
-PLAUSIBLE_INTRACRANIAL_MM3 = (0.9e6, 2.1e6)
 BRIDGE_VOXELS = 2  # false brain in neck muscles hangs on by less than 16 mm
 MIN_BRAINSTEM_MM3 = 4000.0  # a third of the smallest adult brainstem; less is noise or no head
 MIN_PROBABILITY = 0.5
@@ -36,7 +33,7 @@ class Location:
     brainstem_mm3 : float
         Rough volume at 4 mm; only to judge the finding.
     intracranial_mm3 : float or None
-        None when the head is cut by the field of view, or the estimate is not a human one.
+        None when the head is cut by the field of view.
     """
 
     centre: np.ndarray
@@ -81,7 +78,7 @@ def locate(t1: Volume, network: Any, classes: tuple[str, ...], device: str, name
     import torch
 
     affine, shape, _ = _coarse_grid(t1)
-    coarse = resample(_shrunk(t1), shape, affine)
+    coarse = resample(_shrunk(grounded(t1)), shape, affine)
     covered = _covered(t1, affine, shape)
     image = torch.from_numpy(np.ascontiguousarray(coarse.array))[None, None].to(device)
     with torch.inference_mode():
@@ -126,8 +123,7 @@ def _covered(t1: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _intracranial(head: np.ndarray, covered: np.ndarray, stem: np.ndarray) -> float | None:
-    """Sum of intracranial probability in mm3; None when the image ends inside the head or the sum
-    is not that of an adult.
+    """Sum of intracranial probability in mm3; None when the image ends inside the head.
 
     Only what hangs together with the brainstem counts, after an opening that cuts thin bridges into
     the neck. The head is cut when its intracranial part touches the end of the field of view in
@@ -142,6 +138,4 @@ def _intracranial(head: np.ndarray, covered: np.ndarray, stem: np.ndarray) -> fl
     rim = (head > 0.5) & covered & ~inner
     if rim.sum() * LOCATOR_SPACING_MM**2 > MAX_HEAD_FACE_MM2:
         return None
-    volume = float(head.sum() * LOCATOR_SPACING_MM**3)
-    low, high = PLAUSIBLE_INTRACRANIAL_MM3
-    return volume if low < volume < high else None
+    return float(head.sum() * LOCATOR_SPACING_MM**3)

@@ -14,6 +14,11 @@ from ..errors import BrainstemALSError, ExitCode
 LOCATOR = "locator"
 STRUCTURES = "structures"
 SIDECAR_FORMAT = 1
+# Parts of the sidecar that the code relies on: the value it needs, or None where any will do.
+CONTRACT: dict[str, dict[str, Any]] = {
+    LOCATOR: {"spacing_mm": 4.0, "classes": None},
+    STRUCTURES: {"spacing_mm": 1.0, "window": [64, 80, 96], "keys": None},
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ def find_model(name: str, folder: Path | None = None) -> ModelFile:
         card = json.loads(sidecar.read_text(encoding="utf-8"))
         expected, written = card["sha256"], card["format"]
         str(card["name"]), str(card["version"])
+        contract = {part: card[part] for part in CONTRACT[name]}
     except (ValueError, KeyError, TypeError) as error:
         raise _refuse(
             sidecar, "the model's description is damaged", "Copy the model and its .json again."
@@ -79,6 +85,13 @@ def find_model(name: str, folder: Path | None = None) -> ModelFile:
             f"the model has format {written}, this version reads {SIDECAR_FORMAT}",
             "Use a model made for this version of BrainstemALS.",
         )
+    for part, wanted in CONTRACT[name].items():
+        if wanted is not None and contract[part] != wanted:
+            raise _refuse(
+                sidecar,
+                f"the model was made for {part} {contract[part]}, this version works with {wanted}",
+                "Use a model made for this version of BrainstemALS.",
+            )
     with path.open("rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != expected:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+
+from ..imaging.volume import Volume
 
 WINDOW_MM = (64, 80, 96)
 """Box (left-right, back-front, bottom-top) that the structure network sees, at 1 mm."""
@@ -13,6 +16,37 @@ CHANNELS = ("t1", "fa", "md")
 CLIP_PERCENTILES = (0.5, 99.5)
 FA_CENTRE, FA_SCALE = 0.35, 0.2
 MD_CENTRE, MD_SCALE, MD_LIMIT = 0.8, 0.5, 3.2  # 1e-3 mm2/s; free water at 37 C is about 3.0
+
+
+# Share of exact zeros beside negative values that means: standardised inside a mask, 0 outside it.
+MASKED_ZERO_SHARE = 0.2
+GROUND_PERCENTILE = 0.1
+
+
+def grounded(t1: Volume) -> Volume:
+    """Shift intensities so that air is 0, whatever the offset or sign of the scale.
+
+    What lies outside the field of view is 0 after resampling; in an image with an offset, or one
+    that was standardised, that would be a bright or a middle grey.
+
+    Parameters
+    ----------
+    t1 : Volume
+        Any intensity scale.
+
+    Returns
+    -------
+    Volume
+        float32, 0 or more; the same object when there is nothing to shift.
+    """
+    array = t1.array
+    sample = array.reshape(-1)[:: max(1, array.size // 1_000_000)]
+    low = np.float32(np.percentile(sample, GROUND_PERCENTILE))
+    if low == 0 and array.min() >= 0:
+        return t1
+    if low < 0 and np.mean(sample == 0) > MASKED_ZERO_SHARE:
+        array = np.where(array == 0, low, array)
+    return Volume(np.clip(array - low, 0, None, dtype=np.float32), t1.affine)
 
 
 def normalise_t1(image: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,8 @@ class Segmentation:
         Intracranial volume estimated by the locator; None when the head is not wholly in view.
     modalities : tuple of str
         Channels that were really used, for example ``("t1",)`` or ``("t1", "fa", "md")``.
+    unused : tuple of str
+        Channels that were given but do not show the brainstem, and were left out.
     device, device_reason : str
         Where inference ran, and why there.
     model : dict
@@ -52,6 +54,7 @@ class Segmentation:
     device: str
     device_reason: str
     model: dict[str, dict[str, str]]
+    unused: tuple[str, ...] = ()
     touches_border: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
 

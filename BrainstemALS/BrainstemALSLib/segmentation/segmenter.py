@@ -15,9 +15,8 @@ from ..imaging.geometry import resample
 from ..imaging.volume import Volume
 from . import models
 from .device import choose_device
-from .inference import infer_box
+from .inference import infer_box, usable_channels
 from .locate import Location, locate
-from .preprocess import CHANNELS
 from .result import Segmentation
 from .uncertainty import EntropyAccumulator, confidence
 
@@ -88,25 +87,33 @@ class Segmenter:
         BrainstemALSError
             NO_BRAINSTEM.
         """
+        report = progress or (lambda *_: None)
+        try:
+            return self._segment(exam, report)
+        except RuntimeError as error:
+            # TorchScript rethrows OutOfMemoryError as a plain RuntimeError: only its text tells.
+            if self.device == "cpu" or "out of memory" not in str(error):
+                raise
+        self._fall_back_to_cpu()
+        return self._segment(exam, report)
+
+    def _fall_back_to_cpu(self) -> None:
         import torch
 
-        try:
-            return self._segment(exam, progress or (lambda *_: None))
-        except torch.cuda.OutOfMemoryError:
+        self.device, self.device_reason = "cpu", "the GPU ran out of memory"
+        self._load()
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
-            self.device, self.device_reason = "cpu", "the GPU ran out of memory"
-            self._load()
-            return self._segment(exam, progress or (lambda *_: None))
 
     def _segment(self, exam: Exam, progress: Progress) -> Segmentation:
         name = exam.names.get("t1", "T1")
-        modalities = tuple(channel for channel in CHANNELS if getattr(exam, channel) is not None)
         clock = _Clock()
         progress("locate", 0.05, "Looking for the brainstem")
         place: Location = locate(
             exam.t1, self._networks[models.LOCATOR], self._classes, self.device, name
         )
         clock.stop("locate")
+        modalities, unused = usable_channels(exam, place.centre)
         progress("infer", 0.2, "Segmenting")
         network = self._networks[models.STRUCTURES]
         centre = place.centre
@@ -119,7 +126,7 @@ class Segmenter:
                 centre = middle
         clock.stop("infer")
         progress("resample", 0.65, "Returning to the patient's grid")
-        out = self._on_patient_grid(exam.t1, box, name, place, modalities)
+        out = self._on_patient_grid(exam.t1, box, name, place, modalities, unused)
         clock.stop("resample")
         out.timings.update(clock.seconds)
         progress("segmented", 0.9, "Segmented")
@@ -134,7 +141,13 @@ class Segmenter:
         return box.affine[:3, :3] @ np.argwhere(stem).mean(0) + box.affine[:3, 3]
 
     def _on_patient_grid(
-        self, t1: Volume, box: Volume, name: str, place: Location, modalities: tuple[str, ...]
+        self,
+        t1: Volume,
+        box: Volume,
+        name: str,
+        place: Location,
+        modalities: tuple[str, ...],
+        unused: tuple[str, ...],
     ) -> Segmentation:
         start, stop = _covering(t1, box)
         shape = tuple(int(n) for n in stop - start)
@@ -145,10 +158,11 @@ class Segmenter:
             part = Volume(np.ascontiguousarray(box.array[..., channel]), box.affine)
             return resample(part, shape, affine, default=default).array
 
-        best = on_grid(0, 1.0)
+        background = on_grid(0, 1.0)
+        best = np.zeros(shape, np.float32)
         labels = np.zeros(shape, np.uint8)
         entropy = EntropyAccumulator(shape, 1 + len(self.keys))
-        entropy.add(best)
+        entropy.add(background)
         probabilities = np.zeros((*shape, len(self.keys)), np.float16)
         for number, key in enumerate(self.keys):
             probability = on_grid(1 + number, 0.0)
@@ -157,6 +171,9 @@ class Segmenter:
             better = probability > best
             labels[better] = by_key()[key].index
             np.maximum(best, probability, out=best)
+        # Brainstem or not is decided before which structure: where several share a voxel, none of
+        # them may beat the background although together they do.
+        labels[background >= 0.5] = 0
         stem_values = [s.index for s in by_key().values() if s.parent != CONTEXT]
         stem = np.isin(labels, stem_values)
         if stem.sum() * t1.voxel_volume < MIN_BRAINSTEM_MM3:
@@ -180,6 +197,7 @@ class Segmenter:
             confidence={key: confidence(best, labels, by_key()[key].index) for key in self.keys},
             intracranial_mm3=place.intracranial_mm3,
             modalities=modalities,
+            unused=unused,
             device=self.device,
             device_reason=self.device_reason,
             model=self.identity,
@@ -215,19 +233,34 @@ _FACES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior")
 
 
 def _cut_faces(stem: np.ndarray, t1: Volume) -> dict[str, float]:
-    """Area (mm2) of brainstem within 1.5 mm of each face of the field of view, where notable."""
+    """Area (mm2) of brainstem within 1.5 mm of each face of the field of view, where notable.
+
+    The field of view ends where the image does: end slabs of one value (padding, a mask, removed
+    slices) are outside. The mask of a skull-stripped head that ends well below the medulla cuts
+    nothing; one that ends within 1.5 mm of it cannot be told from a cut, and counts as one.
+    """
     out: dict[str, float] = {}
     for axis in range(3):
         direction = t1.affine[:3, axis]
         world = int(np.abs(direction).argmax())
         depth = max(1, round(BORDER_MM / float(np.linalg.norm(direction))))
         area = t1.voxel_volume / float(np.linalg.norm(direction))
+        first, last = _filled_slabs(t1.array, axis)
         for end, part in (
-            (0, stem.take(range(depth), axis)),
-            (1, stem.take(range(stem.shape[axis] - depth, stem.shape[axis]), axis)),
+            (0, stem.take(range(min(first + depth, stem.shape[axis])), axis)),
+            (1, stem.take(range(max(last + 1 - depth, 0), stem.shape[axis]), axis)),
         ):
             contact = float(part.any(axis).sum() * area)
             if contact >= MIN_CUT_MM2:
                 positive = (direction[world] > 0) == bool(end)
                 out[_FACES[world][int(positive)]] = contact
     return out
+
+
+def _filled_slabs(array: np.ndarray, axis: int) -> tuple[int, int]:
+    """First and last slab along an axis that are not all one value; looks at no more than these."""
+    slabs = np.moveaxis(array, axis, 0)
+    filled = (n for n in range(len(slabs)) if slabs[n].min() != slabs[n].max())
+    first = next(filled, 0)
+    filled = (n for n in reversed(range(len(slabs))) if slabs[n].min() != slabs[n].max())
+    return first, next(filled, len(slabs) - 1)
