@@ -15,6 +15,7 @@ import SimpleITK as sitk
 
 from BrainstemALSLib import __version__
 from BrainstemALSLib.errors import ExitCode
+from BrainstemALSLib.segmentation.models import CONTRACT
 
 LIBRARY = Path(__file__).resolve().parents[1] / "BrainstemALS"
 
@@ -241,6 +242,7 @@ def test_interrupting_leaves_nothing(tmp_path, number, code):
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == code
     assert "Traceback" not in stderr
+    assert "nothing was written" not in stderr  # the first half of the demo may have been
     assert not out.exists()
 
 
@@ -270,7 +272,7 @@ def test_doctor_names_missing_models_and_ends_with_1(tmp_path):
 def test_doctor_knows_an_altered_model(tmp_path):
     for name in ("locator", "structures"):
         (tmp_path / f"{name}.ts").write_bytes(b"altered")
-        card = {"format": 1, "name": name, "version": "9", "sha256": "0" * 64}
+        card = {"format": 1, "name": name, "version": "9", "sha256": "0" * 64, **CONTRACT[name]}
         (tmp_path / f"{name}.json").write_text(json.dumps(card))
     outcome = run("doctor", "--json", "--model", tmp_path)
     assert outcome.returncode == 1
@@ -295,5 +297,21 @@ def test_a_missing_terminal_package_is_named_with_the_command_to_get_it(tmp_path
         "raise ModuleNotFoundError(\"No module named 'typer'\", name='typer')"
     )
     outcome = run("--help", PYTHONPATH=os.pathsep.join([str(tmp_path), str(LIBRARY)]))
-    assert outcome.returncode == ExitCode.USAGE
+    assert outcome.returncode == ExitCode.MISSING_PACKAGE
     assert "pip install 'brainstem-als[cli]'" in one_sentence(outcome)
+
+
+@pytest.mark.parametrize("package", ["SimpleITK", "scipy", "torch"])
+def test_a_missing_package_is_named_with_the_command_to_get_it(tmp_path, package):
+    (tmp_path / f"{package}.py").write_text(
+        f"raise ModuleNotFoundError(\"No module named '{package}'\", name='{package}')"
+    )
+    t1 = write_image(tmp_path / "t1.nii.gz", head())
+    path = os.pathsep.join([str(tmp_path), str(LIBRARY)])
+    outcome = run("segment", t1, "--out", tmp_path / "o", PYTHONPATH=path)
+    assert outcome.returncode == ExitCode.MISSING_PACKAGE, outcome.stderr
+    sentence = one_sentence(outcome)
+    assert f"the package {package} is missing" in sentence
+    assert f"pip install '{package}>=" in sentence
+    assert "brainstem-als doctor" in sentence
+    assert not (tmp_path / "o").exists()

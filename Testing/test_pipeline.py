@@ -151,3 +151,79 @@ def test_overwriting_without_probabilities_removes_the_old_ones(images, tmp_path
         tmp_path / "out", images[0], BallSegmenter(), overwrite=True, probabilities=False
     )
     assert sorted(saved.files) == sorted((tmp_path / "out").iterdir())
+
+
+def snapshot(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def another_image(folder, name):
+    noise = np.random.default_rng(9).normal(50, 9, SHAPE).astype(np.float32)
+    write_volume(Volume(noise, AFFINE), folder / name)
+    return folder / name
+
+
+def test_overwriting_never_replaces_the_results_of_another_image(images, tmp_path):
+    first, second = images[0].with_name("a_b.nii.gz"), another_image(tmp_path, "ab.nii.gz")
+    images[0].rename(first)
+    out = tmp_path / "out"
+    segment_to_folder(out, first, BallSegmenter())
+    before = snapshot(out)
+    with pytest.raises(BrainstemALSError) as refusal:
+        segment_to_folder(out, second, InterruptedSegmenter(), overwrite=True)
+    assert refusal.value.code == ExitCode.OUTPUT_REFUSED
+    assert "ab.nii.gz" in str(refusal.value)
+    assert "--out" in refusal.value.remedy
+    assert "--stem" in refusal.value.remedy
+    assert snapshot(out) == before
+    segment_to_folder(out, second, BallSegmenter(), overwrite=True, stem="sub-other")
+    assert before.items() <= snapshot(out).items()
+    segment_to_folder(out, second, BallSegmenter(), overwrite=True, replace_other=True)
+
+
+def test_the_dataset_description_of_the_folder_is_kept(images, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "dataset_description.json").write_text('{"Name": "mine"}')
+    saved = segment_to_folder(out, images[0], BallSegmenter())
+    assert (out / "dataset_description.json") in saved.files
+    assert (out / "dataset_description.json").read_text() == '{"Name": "mine"}'
+
+
+def test_a_description_written_meanwhile_does_not_fail_a_finished_run(images, tmp_path):
+    """As when the exams of a folder run side by side."""
+    out = tmp_path / "out"
+
+    class Beside(BallSegmenter):
+        def segment(self, exam, progress=None):
+            (out / "dataset_description.json").write_text('{"Name": "of the other run"}')
+            return super().segment(exam, progress)
+
+    saved = segment_to_folder(out, images[0], Beside())
+    assert sorted(saved.files) == sorted(out.iterdir())
+    assert "other run" in (out / "dataset_description.json").read_text()
+
+
+def test_a_description_that_cannot_be_written_leaves_nothing(images, tmp_path, monkeypatch):
+    from BrainstemALSLib.report import derivatives
+
+    write = derivatives.write_json
+
+    def full_disk(path, content):
+        if path.name == "dataset_description.json":
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(derivatives, "write_json", full_disk)
+    with pytest.raises(BrainstemALSError) as refusal:
+        segment_to_folder(tmp_path / "out", images[0], BallSegmenter())
+    assert refusal.value.code == ExitCode.OUTPUT_REFUSED
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("stem", ["", "../sub-01", "sub-01/x", "a b", "sub-01_", "é"])
+def test_a_stem_that_is_no_name_is_refused(images, tmp_path, stem):
+    with pytest.raises(BrainstemALSError) as refusal:
+        segment_to_folder(tmp_path / "out", images[0], InterruptedSegmenter(), stem=stem)
+    assert refusal.value.code == ExitCode.USAGE
+    assert not (tmp_path / "out").exists()

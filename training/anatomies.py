@@ -262,7 +262,7 @@ def build_anatomy(case: str) -> dict[str, float]:
     ).numpy()
     warped = warped.astype(np.uint8)
     subject = sample(source_labels, source_affine, 0, SPACING)
-    fused = fuse(warped, subject, source, target)
+    fused = fuse(warped, subject, source)
     anatomies_dir().mkdir(parents=True, exist_ok=True)
     write_volume(Volume(fused, target), anatomies_dir() / f"{case}.nii.gz")
     for path in {*affine_step["fwdtransforms"], *step["fwdtransforms"], *step["invtransforms"]}:
@@ -281,7 +281,7 @@ def build_anatomy(case: str) -> dict[str, float]:
     }
 
 
-def fuse(warped: np.ndarray, subject: np.ndarray, source: str, affine: np.ndarray) -> np.ndarray:
+def fuse(warped: np.ndarray, subject: np.ndarray, source: str) -> np.ndarray:
     """Warped structures first, then the subject's own tissue, then warped context.
 
     Parameters
@@ -292,8 +292,11 @@ def fuse(warped: np.ndarray, subject: np.ndarray, source: str, affine: np.ndarra
         Source labels on the same box.
     source : str
         ``hoa2`` or ``synthseg``.
-    affine : numpy.ndarray
-        Voxel to RAS affine of the box.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 labels (``labels`` module) on the same box.
     """
     out = warped.copy()
     fine = (warped > 0) & (warped < 100)

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
 from BrainstemALSLib.anatomy import CONTEXT, by_key, load_structures
+from BrainstemALSLib.cli.icbm import icbm_path
 from BrainstemALSLib.imaging.volume import Volume
 
 from . import labels as L
@@ -91,13 +91,6 @@ def _sample(array: np.ndarray, affine: np.ndarray, order: int, symmetric: bool) 
     return ndimage.map_coordinates(array, np.moveaxis(points, -1, 0), order=order, prefilter=False)
 
 
-def icbm_t1_path() -> Path:
-    """Path of the ICBM 2009a symmetric T1 that the package nilearn carries."""
-    return Path(
-        str(files("nilearn") / "datasets/data/mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz")
-    )
-
-
 def _soft_masks_to_symmetric(atlases: Path) -> dict[str, np.ndarray]:
     """CIT168 and HCP842 masks as symmetric soft maps 0-1 on the atlas box.
 
@@ -107,7 +100,7 @@ def _soft_masks_to_symmetric(atlases: Path) -> dict[str, np.ndarray]:
     import ants
     import nibabel as nib
 
-    fixed = ants.image_read(str(icbm_t1_path()))
+    fixed = ants.image_read(str(icbm_path("t1")))
     folder = atlases / "cit168-subcortical-nuclei"
     moving = ants.image_read(str(folder / "CIT168toMNI152-2009c_T1w_brain.nii.gz"))
     transform = ants.registration(
@@ -195,7 +188,7 @@ def build_structures() -> Volume:
     allen_image = nib.load(atlases / "allen-human-reference-atlas-3d/AllenAtlas.nii.gz")
     allen = _sample(np.asarray(allen_image.dataobj), allen_image.affine, 0, symmetric=True)
     allen[..., _box_points()[2] < MEDULLA_END_Z] = 0  # a thread of central canal reaches further
-    icbm = nib.load(icbm_t1_path())
+    icbm = nib.load(icbm_path("t1"))
     head = _sample(np.asarray(icbm.dataobj, np.float32), icbm.affine, 1, symmetric=True)
 
     x = _box_points()[0][:, None, None]
@@ -286,7 +279,7 @@ def close_gaps(out: np.ndarray, spacing: float) -> None:
         mm.
     """
     stem = np.isin(out, [s.index for s in load_structures() if s.parent != CONTEXT])
-    reach = max(1, round(MAX_GAP_MM / 2 / spacing))
+    reach = max(1, int(MAX_GAP_MM / 2 / spacing))
     ball = ndimage.generate_binary_structure(3, 1)
     closed = ndimage.binary_closing(stem, ball, iterations=reach)
     gaps = closed & ~stem & np.isin(out, (0, L.CSF, L.CEREBELLAR_WHITE, L.VENTRAL_DIENCEPHALON))

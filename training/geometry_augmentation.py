@@ -10,7 +10,7 @@ from torch.nn import functional as F
 MAX_PITCH_DEG = 20.0  # nodding differs most between scanners and patients
 MAX_ROLL_YAW_DEG = 12.0
 MAX_SCALE = 0.12
-MAX_SHIFT_MM = 7.0  # error of the locator, and brainstems off the centre of the window
+MAX_SHIFT_MM = 5.0  # the window is laid again until the brainstem is within 4 mm of its middle
 ELASTIC_CONTROL_MM = 14.0
 MAX_ELASTIC_SD_MM = 2.0
 MAX_ATROPHY = 0.18  # local shrinkage of one site; -12 % is the far end of als_effects.csv

@@ -20,6 +20,9 @@ from .checkpoint import load_checkpoint, save_checkpoint
 Sample = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
 
 
+FADED = 0.6  # share of the run after which class weights are gone
+
+
 @dataclass
 class Schedule:
     """How long and how to train.
@@ -35,7 +38,8 @@ class Schedule:
     average : float
         Decay of the moving average of weights that is validated and exported.
     class_weights : tuple of float, optional
-        Of the cross-entropy, for classes that are rare in the image.
+        Of classes that are rare in the image. They fade to 1 by ``FADED`` of the run: they make a
+        network find small things early, and would leave it with too large ones.
     batch, workers, seed, validate_every, checkpoint_every
         As named.
     """
@@ -65,6 +69,17 @@ class Samples(Dataset):
     def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         channels, classes = self.sample(self.seed * 10_000_019 + number)
         return torch.as_tensor(channels).as_subclass(torch.Tensor), classes[None]
+
+
+def _loss(schedule: Schedule, progress: float, device: torch.device) -> DiceCELoss:
+    """Dice + cross-entropy with the class weights of this moment of the run."""
+    weight = None
+    if schedule.class_weights is not None:
+        power = max(0.0, 1.0 - progress / FADED)
+        weight = torch.tensor(schedule.class_weights, device=device) ** power
+    return DiceCELoss(
+        include_background=False, to_onehot_y=True, softmax=True, batch=True, weight=weight
+    )
 
 
 def _single_thread(_: int) -> None:
@@ -133,14 +148,6 @@ def train(
             "Give more --steps and --minutes to go on, or name another run with --name.",
             ExitCode.USAGE,
         )
-    weight = schedule.class_weights
-    loss_of = DiceCELoss(
-        include_background=False,
-        to_onehot_y=True,
-        softmax=True,
-        batch=True,
-        weight=None if weight is None else torch.tensor(weight, device=device),
-    )
     numbers = range(first * schedule.batch, schedule.steps * schedule.batch)
     data = Samples(sample, schedule.seed, schedule.steps * schedule.batch)
     loader = DataLoader(
@@ -167,7 +174,7 @@ def train(
             group["lr"] = max(rate, 1e-6)
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(channels.to(device))
-        loss = loss_of(logits.float(), classes.to(device))
+        loss = _loss(schedule, progress, device)(logits.float(), classes.to(device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -176,12 +183,12 @@ def train(
         with torch.no_grad():
             for kept, new in zip(average.parameters(), network.parameters(), strict=True):
                 kept.lerp_(new, 1 - decay)
-        log.add_scalar("loss", float(loss), step)
+        log.add_scalar("loss", float(loss.detach()), step)
         log.add_scalar("rate", rate, step)
         done = step == schedule.steps or progress >= 1
         if done or step % schedule.validate_every == 0:
             figures = validate(average)
-            print(f"step {step}: loss {float(loss):.3f}, {figures}", flush=True)
+            print(f"step {step}: loss {float(loss.detach()):.3f}, {figures}", flush=True)
             for name, value in figures.items():
                 log.add_scalar(f"validation/{name}", value, step)
         if done or step % schedule.checkpoint_every == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from monai.networks.nets import DynUNet
 
 from BrainstemALSLib.anatomy import load_structures
@@ -26,9 +27,36 @@ def _unet(inputs: int, outputs: int, filters: tuple[int, ...]) -> DynUNet:
     )
 
 
-def structure_network(filters: tuple[int, ...] = STRUCTURE_FILTERS) -> DynUNet:
+class WindowNetwork(torch.nn.Module):
+    """A network that is told where in its window each voxel lies.
+
+    The window is centred on the brainstem and parallel to RAS, so position says much about which
+    structure a voxel can be, and left from right (Liu et al. 2018, CoordConv, arXiv:1807.03247).
+
+    Parameters
+    ----------
+    body : torch.nn.Module
+        Takes the channels and three more.
+    """
+
+    def __init__(self, body: torch.nn.Module):
+        super().__init__()
+        self.body = body
+
+    def forward(self, channels: torch.Tensor) -> torch.Tensor:
+        """Logits from channels (n, c, i, j, k); coordinates run from -1 to 1 along each axis."""
+        axes = [
+            torch.linspace(-1, 1, size, device=channels.device, dtype=channels.dtype)
+            for size in channels.shape[2:]
+        ]
+        grid = torch.stack(torch.meshgrid(axes, indexing="ij"))
+        grid = grid[None].expand(channels.shape[0], -1, -1, -1, -1)
+        return self.body(torch.cat([channels, grid], 1))
+
+
+def structure_network(filters: tuple[int, ...] = STRUCTURE_FILTERS) -> WindowNetwork:
     """T1, FA, MD at 1 mm to background and every structure, in the order of the table."""
-    return _unet(len(CHANNELS), 1 + len(load_structures()), filters)
+    return WindowNetwork(_unet(len(CHANNELS) + 3, 1 + len(load_structures()), filters))
 
 
 def locator_network(filters: tuple[int, ...] = LOCATOR_FILTERS) -> DynUNet:

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from .errors import BrainstemALSError, ExitCode
 from .imaging.exam import Exam, read_exam
 from .imaging.staging import staged_output
 from .measurement.measure import Measures, measure
-from .report.derivatives import derivative_names, write_dataset_description, write_derivatives
-from .report.naming import derivative_stem
-from .report.provenance import InputFile, Provenance
+from .report.derivatives import (
+    DATASET_DESCRIPTION,
+    derivative_names,
+    write_dataset_description,
+    write_derivatives,
+)
+from .report.naming import chosen_stem, derivative_name, derivative_stem
+from .report.provenance import InputFile, Provenance, t1_checksum
 from .segmentation.result import Segmentation
 
 Progress = Callable[[str, float, str], None]
@@ -110,6 +116,7 @@ def segment_to_folder(
     md: str | Path | None = None,
     stem: str | None = None,
     overwrite: bool = False,
+    replace_other: bool = False,
     probabilities: bool = True,
     options: Mapping[str, object] | None = None,
     progress: Progress | None = None,
@@ -125,9 +132,12 @@ def segment_to_folder(
     segmenter : CanSegment
         See ``run_exam``.
     stem : str, optional
-        Beginning of every file name; made from the name of the T1 when left out.
+        Beginning of every file name, see ``chosen_stem``; made from the name of the T1 when left
+        out.
     overwrite : bool
-        Replace earlier results of the same names.
+        Replace earlier results of the same names, where they come from the same T1 (by SHA-256).
+    replace_other : bool
+        With ``overwrite``, replace results of another T1 too.
     probabilities : bool
         Write the probabilities, the largest of the files.
     options : mapping, optional
@@ -138,17 +148,20 @@ def segment_to_folder(
     Raises
     ------
     BrainstemALSError
-        OUTPUT_REFUSED before anything is computed; else what reading, segmenting and measuring
-        refuse.
+        OUTPUT_REFUSED or USAGE (``stem``) before anything is computed; else what reading,
+        segmenting and measuring refuse.
     """
     report = progress or _silent
     out_dir = Path(out_dir)
-    stem = derivative_stem(Path(t1).name) if stem is None else stem
-    with staged_output(out_dir, derivative_names(stem), overwrite) as staged:
+    stem = derivative_stem(Path(t1).name) if stem is None else chosen_stem(stem)
+    names = derivative_names(stem)
+    with staged_output(out_dir, names, overwrite, shared=(DATASET_DESCRIPTION,)) as staged:
         report("read", 0.0, "Reading the images")
         started = time.perf_counter()
         exam = read_exam(t1, fa=fa, md=md)
         reading = time.perf_counter() - started
+        if overwrite and not replace_other:
+            _refuse_results_of_another(out_dir, stem, exam)
         result = run_exam(exam, segmenter, progress)
         report("write", _WRITE, "Writing the results")
         provenance = Provenance(
@@ -163,9 +176,22 @@ def segment_to_folder(
         )
         if not probabilities:
             written = _without_probabilities(written)
-    written.append(write_dataset_description(out_dir))
+        written.append(write_dataset_description(staged))
     report("done", 1.0, "Done")
     return SavedResult(result, tuple(out_dir / path.name for path in written))
+
+
+def _refuse_results_of_another(out_dir: Path, stem: str, exam: Exam) -> None:
+    """Two images may give one name: ``a_b.nii`` and ``ab.nii``, or two folders with ``T1.nii``."""
+    earlier = t1_checksum(out_dir / derivative_name(stem, "provenance", ".json"))
+    if earlier not in (None, exam.checksums["t1"]):
+        raise BrainstemALSError(
+            exam.names["t1"],
+            f"the results named {stem} in the output folder come from another image",
+            "Choose another folder (--out) or another name (--stem), or remove them first if they "
+            "are not needed.",
+            ExitCode.OUTPUT_REFUSED,
+        )
 
 
 def _without_probabilities(written: list[Path]) -> list[Path]:

@@ -63,6 +63,15 @@ def test_other_files_of_the_folder_do_not_matter(tmp_path):
     assert content(tmp_path) == {"t1.nii.gz": "input", NAMES[0]: "x"}
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_shared_file_is_put_once_and_never_replaced(tmp_path, overwrite):
+    for number in ("first", "second"):
+        with staged_output(tmp_path, [number], overwrite, shared=["shared"]) as staging:
+            (staging / number).write_text(number)
+            (staging / "shared").write_text(number)
+    assert content(tmp_path) == {"first": "first", "second": "second", "shared": "first"}
+
+
 def test_overwriting_leaves_no_mixture(tmp_path):
     run(tmp_path, {NAMES[0]: "old", NAMES[1]: "old"})
     run(tmp_path, {NAMES[0]: "new"}, overwrite=True)

@@ -21,7 +21,7 @@ from BrainstemALSLib.report.derivatives import (
     write_dataset_description,
     write_derivatives,
 )
-from BrainstemALSLib.report.provenance import provenance_record
+from BrainstemALSLib.report.provenance import provenance_record, t1_checksum
 
 PREFIX = "sub-07_desc-brainstem"
 
@@ -143,6 +143,17 @@ def test_provenance_tells_the_origin_and_no_folder(written):
     assert "someone" not in written["provenance.json"].read_text()
 
 
+def test_provenance_gives_the_checksum_of_the_t1_back(written):
+    assert t1_checksum(written["provenance.json"]) == "ab" * 32
+
+
+@pytest.mark.parametrize("text", [None, "no JSON", "[]", '{"inputs": []}', '{"inputs": 1}', "é"])
+def test_a_provenance_that_does_not_say_gives_no_checksum(tmp_path, text):
+    if text is not None:
+        (tmp_path / "provenance.json").write_text(text, encoding="latin-1")
+    assert t1_checksum(tmp_path / "provenance.json") is None
+
+
 def test_provenance_date_is_utc(exam, provenance):
     from datetime import timedelta
 
@@ -182,13 +193,6 @@ def test_dataset_description(tmp_path):
     assert record["DatasetType"] == "derivative"
     assert record["GeneratedBy"][0]["Name"] == "BrainstemALS"
     assert [path.name for path in tmp_path.iterdir()] == ["dataset_description.json"]
-
-
-def test_an_existing_dataset_description_is_kept(tmp_path):
-    (tmp_path / "dataset_description.json").write_text('{"Name": "mine"}')
-    write_dataset_description(tmp_path)
-
-    assert strict(tmp_path / "dataset_description.json") == {"Name": "mine"}
 
 
 def test_dataset_description_in_a_missing_folder_is_refused(tmp_path):

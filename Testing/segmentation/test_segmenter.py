@@ -112,6 +112,11 @@ def test_medulla_cut_by_the_field_of_view_is_noticed(segmenter, icbm, icbm_resul
     cut = crop(icbm.t1, (0, 0, 22), icbm.t1.shape)
     result = segmenter.segment(Exam(cut))
     assert result.touches_border.get("inferior", 0) > 20
+    # The same head after a tool that fills up what it cut off.
+    array = icbm.t1.array.copy()
+    array[..., :22] = 0
+    result = segmenter.segment(Exam(Volume(array, icbm.t1.affine)))
+    assert result.touches_border.get("inferior", 0) > 20
 
 
 @pytest.mark.parametrize("kind", ["noise", "top of the head", "sphere"])

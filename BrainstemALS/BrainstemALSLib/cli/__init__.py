@@ -21,7 +21,7 @@ def main() -> None:
             "Install what the terminal needs: pip install 'brainstem-als[cli]'",
             file=sys.stderr,
         )
-        raise SystemExit(int(ExitCode.USAGE)) from None
+        raise SystemExit(int(ExitCode.MISSING_PACKAGE)) from None
     except KeyboardInterrupt:
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None
     app()

@@ -63,6 +63,7 @@ def _average_brain(out: Path, segmenter: CanSegment, overwrite: bool, console: C
             segmenter,
             stem="sub-icbm2009a",
             overwrite=overwrite,
+            replace_other=True,
             options={"command": "demo"},
             progress=progress,
         )
@@ -94,6 +95,7 @@ def _simulated_patient(
             md=paths["md"],
             stem=STEM,
             overwrite=overwrite,
+            replace_other=True,
             options={"command": "demo", "seed": seed, "simulated": True},
             progress=progress,
         )

@@ -89,6 +89,13 @@ def as_record(checks: tuple[Check, ...]) -> dict[str, Any]:
     return {"ready": is_ready(checks), "checks": [asdict(check) for check in checks]}
 
 
+def command_to_get(module: str | None) -> str | None:
+    """Return the command that installs the package of a module; None for one that is not ours."""
+    commands = {package.name: package.remedy for package in _PACKAGES}
+    commands |= dict.fromkeys(("rich", "typer"), "pip install 'brainstem-als[cli]'")
+    return commands.get((module or "").split(".")[0])
+
+
 def _python() -> Check:
     ok = sys.version_info[:2] >= _MINIMUM_PYTHON
     remedy = "" if ok else "Install Python 3.11 or newer."

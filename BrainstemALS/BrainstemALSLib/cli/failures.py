@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import typer
 
@@ -40,26 +41,44 @@ def refusals(debug: bool = False) -> Iterator[None]:
     except BrainstemALSError as refusal:
         _end(str(refusal), refusal.code, debug)
     except KeyboardInterrupt:
-        _end("interrupted; nothing was written.", ExitCode.INTERRUPTED, debug=False)
+        _end(
+            "interrupted. Results that were complete stay, and nothing half-written is left.",
+            ExitCode.INTERRUPTED,
+            debug=False,
+        )
     except MemoryError:
         _end(
             "there is not enough memory. Close other programs, or use a machine with more.",
             ExitCode.UNEXPECTED,
             debug,
         )
-    except Exception as problem:
-        # Not the exception's own text: it may carry a folder, and a folder may carry a name.
+    except ModuleNotFoundError as missing:
+        from .environment import command_to_get
+
+        command = command_to_get(missing.name)
+        if command is None:
+            _end(_unexpected(missing), ExitCode.UNEXPECTED, debug)
         _end(
-            f"unexpected problem ({type(problem).__name__}). Run the same command with --debug to "
-            f"see where, and report what it shows, without patient data, at {REPORT}",
-            ExitCode.UNEXPECTED,
+            f"the package {missing.name} is missing or incomplete. Install it: {command}; "
+            "brainstem-als doctor lists what else is missing.",
+            ExitCode.MISSING_PACKAGE,
             debug,
         )
+    except Exception as problem:
+        _end(_unexpected(problem), ExitCode.UNEXPECTED, debug)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _end(sentence: str, code: int, debug: bool) -> None:
+def _unexpected(problem: Exception) -> str:
+    # Not the exception's own text: it may carry a folder, and a folder may carry a name.
+    return (
+        f"unexpected problem ({type(problem).__name__}). Run the same command with --debug to see "
+        f"where, and report what it shows, without patient data, at {REPORT}"
+    )
+
+
+def _end(sentence: str, code: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
     print(f"brainstem-als: {sentence}", file=sys.stderr)

@@ -25,7 +25,7 @@ def icbm_path(kind: str) -> Path:
     Raises
     ------
     BrainstemALSError
-        USAGE: nilearn, or the image in it, is not installed.
+        MISSING_PACKAGE: nilearn, or the image in it, is not installed.
     """
     # find_spec does not import nilearn, which takes seconds and would bring scikit-learn.
     found = find_spec("nilearn")
@@ -37,8 +37,8 @@ def icbm_path(kind: str) -> Path:
     raise BrainstemALSError(
         "ICBM 2009 images",
         "the package nilearn, which carries them, is not installed or has changed",
-        "Install it: pip install 'brainstem-als[cli]'",
-        ExitCode.USAGE,
+        "Install it: pip install 'brainstem-als[cli]'; brainstem-als doctor lists what is there.",
+        ExitCode.MISSING_PACKAGE,
     )
 
 

@@ -27,7 +27,9 @@ ModelOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="CPU threads; all cores by default.")
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace earlier results of the same image.")
+]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="On a failure, show where in the code it was.")
 ]

@@ -35,6 +35,12 @@ def segment(
     model: ModelOption = None,
     threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,
+    stem: Annotated[
+        str | None,
+        typer.Option(
+            "--stem", metavar="NAME", help="Begin the names of the results so: sub-01_ses-02."
+        ),
+    ] = None,
     no_probabilities: Annotated[
         bool, typer.Option("--no-probabilities", help="Do not write the probability maps.")
     ] = False,
@@ -53,6 +59,7 @@ def segment(
             "flip": flip,
             "model": model,
             "threads": threads,
+            "stem": stem,
             "probabilities": not no_probabilities,
         }
         with progress_bar("Segmenting") as progress:
@@ -62,6 +69,7 @@ def segment(
                 segmenter,
                 fa=fa,
                 md=md,
+                stem=stem,
                 overwrite=overwrite,
                 probabilities=not no_probabilities,
                 options=options,

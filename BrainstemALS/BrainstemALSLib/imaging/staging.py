@@ -14,7 +14,10 @@ from ..errors import BrainstemALSError, ExitCode
 
 @contextmanager
 def staged_output(
-    out_dir: str | Path, names: Iterable[str], overwrite: bool = False
+    out_dir: str | Path,
+    names: Iterable[str],
+    overwrite: bool = False,
+    shared: Iterable[str] = (),
 ) -> Iterator[Path]:
     """Give a temporary folder whose files move to ``out_dir`` once the block ends well.
 
@@ -30,6 +33,9 @@ def staged_output(
         these names that the run did not write again is removed, so that results never mix.
     overwrite : bool
         Replace results of the same names.
+    shared : iterable of str
+        Names of files that belong to the folder and not to one run: put there where there is none
+        yet, never replaced, and no reason to refuse.
 
     Yields
     ------
@@ -42,7 +48,7 @@ def staged_output(
         OUTPUT_REFUSED: the folder cannot be written to, or it holds results and ``overwrite`` is
         false.
     """
-    out_dir, names = Path(out_dir), list(names)
+    out_dir, names, shared = Path(out_dir), list(names), list(shared)
     made = _make_folder(out_dir)
     staging = None
     try:
@@ -51,13 +57,17 @@ def staged_output(
         try:
             staging = Path(tempfile.mkdtemp(prefix=".partial-", dir=out_dir))
         except OSError:
-            raise _unwritable(out_dir) from None
+            raise unwritable(out_dir) from None
         new = staging / "new"
         new.mkdir()
         yield new
+        for name in shared:
+            if (out_dir / name).exists():
+                (new / name).unlink(missing_ok=True)
         written = sorted(path.name for path in new.iterdir())
         if not overwrite:
-            _refuse_existing(out_dir, written)
+            # Not the shared ones: of runs that end together, each may put the same file there.
+            _refuse_existing(out_dir, set(written) - set(shared))
         _move_into_place(staging, out_dir, written, stale=set(names) - set(written))
         made = []
     finally:
@@ -81,7 +91,7 @@ def _make_folder(out_dir: Path) -> list[Path]:
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()
-        raise _unwritable(out_dir) from None
+        raise unwritable(out_dir) from None
     return missing
 
 
@@ -115,13 +125,14 @@ def _move_into_place(staging: Path, out_dir: Path, written: list[str], stale: se
         for name in aside:
             os.replace(old / name, out_dir / name)
         if isinstance(error, OSError):
-            raise _unwritable(out_dir) from None
+            raise unwritable(out_dir) from None
         raise
 
 
-def _unwritable(out_dir: Path) -> BrainstemALSError:
+def unwritable(subject: Path | str) -> BrainstemALSError:
+    """Return the refusal of a folder that takes no results; ``subject`` is the folder or exam."""
     return BrainstemALSError(
-        out_dir,
+        subject,
         "results cannot be written to this folder",
         "Choose a folder that you may write to, on a disk with free space.",
         ExitCode.OUTPUT_REFUSED,

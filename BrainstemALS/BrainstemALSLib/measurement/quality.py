@@ -18,8 +18,6 @@ from .volumes import StructureVolume
 SEVERITIES = ("error", "warning", "info")
 
 # Thresholds below are the project's own unless a source is named.
-CUT_MM2 = 4.0
-"""Brainstem on a face of the field of view, mm2, that counts as a cut; less is a stray voxel."""
 SPACING_WARNING_MM = 1.5
 """Above this the small nuclei (2-4 mm across) are one or two voxels wide."""
 SPACING_ERROR_MM = 2.5
@@ -87,8 +85,6 @@ def quality_findings(
 
 def _field_of_view(touches_border: dict[str, float]) -> Iterator[Finding]:
     for face, area in touches_border.items():
-        if area < CUT_MM2:
-            continue
         if face == "inferior":
             yield Finding(
                 "field_of_view_cut_inferior",

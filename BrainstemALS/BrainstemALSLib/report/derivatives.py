@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from .. import __version__
-from ..errors import BrainstemALSError, ExitCode
+from ..imaging.staging import unwritable
 from ..imaging.volume import Volume
 from ..imaging.writing import write_probabilities, write_volume
 from ..measurement import Measures
@@ -32,6 +31,7 @@ from .tables import (
 )
 
 BIDS_VERSION = "1.10.0"
+DATASET_DESCRIPTION = "dataset_description.json"
 _SUFFIXES = (
     ("dseg", ".nii.gz"),
     ("dseg", ".tsv"),
@@ -112,29 +112,28 @@ def write_derivatives(
         else:
             del paths["overview", ".png"]
     except OSError:
-        raise _refused(folder) from None
+        raise unwritable(stem) from None
     return list(paths.values())
 
 
 def write_dataset_description(folder: Path) -> Path:
-    """Write ``dataset_description.json``, which makes a folder a BIDS derivative dataset.
+    """Write ``DATASET_DESCRIPTION``, which makes a folder a BIDS derivative dataset.
 
-    It belongs to the folder and not to one exam, so an existing one, of an earlier exam or of the
+    It belongs to the folder and not to one exam: give the temporary folder of ``staged_output``,
+    with this name among its ``shared`` ones, and an existing file, of an earlier exam or of the
     user, is left as it is.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Output folder itself, not a temporary one.
+        Existing folder.
 
     Raises
     ------
     BrainstemALSError
-        OUTPUT_REFUSED: the folder cannot be written to.
+        OUTPUT_REFUSED: the file system would not take the file.
     """
-    path = Path(folder) / "dataset_description.json"
-    if path.exists():
-        return path
+    path = Path(folder) / DATASET_DESCRIPTION
     content = {
         "Name": "Brainstem segmentation and measurement",
         "BIDSVersion": BIDS_VERSION,
@@ -147,15 +146,10 @@ def write_dataset_description(folder: Path) -> Path:
             }
         ],
     }
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
-        try:
-            write_json(partial, content)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_json(path, content)
     except OSError:
-        raise _refused(Path(folder)) from None
+        raise unwritable(DATASET_DESCRIPTION) from None
     return path
 
 
@@ -184,12 +178,3 @@ def quality_record(segmentation: Segmentation, measures: Measures) -> dict[str, 
         },
         "brainstem_on_border_mm2": segmentation.touches_border,
     }
-
-
-def _refused(folder: Path) -> BrainstemALSError:
-    return BrainstemALSError(
-        folder,
-        "results cannot be written to this folder",
-        "Choose a folder that you may write to, on a disk with free space.",
-        ExitCode.OUTPUT_REFUSED,
-    )

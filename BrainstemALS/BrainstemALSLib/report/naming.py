@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from ..errors import BrainstemALSError, ExitCode
+
 DESCRIPTION = "desc-brainstem"
 
 _EXTENSION = re.compile(
     r"\.(nii\.gz|nii|nrrd|nhdr|mha|mhd|mgz|mgh|img|hdr|dcm|gz)$", flags=re.IGNORECASE
 )
 _ENTITY = re.compile(r"^[a-z]+-[A-Za-z0-9+]+$")
+_STEM = re.compile(r"sub-[A-Za-z0-9+]+(_[a-z]+-[A-Za-z0-9+]+)*")
 
 
 def derivative_stem(file_name: str | PurePath) -> str:
@@ -50,6 +53,32 @@ def derivative_stem(file_name: str | PurePath) -> str:
         return "_".join(part for part in entities if not part.startswith("desc-"))
     label = re.sub(r"[^A-Za-z0-9]", "", name.removeprefix("sub-"))
     return f"sub-{label or 'unnamed'}"
+
+
+def chosen_stem(name: str) -> str:
+    """Return the stem for a name that the user chose; ``sub-`` is put before it where it lacks.
+
+    Raises
+    ------
+    BrainstemALSError
+        USAGE: BIDS does not allow the name.
+
+    Examples
+    --------
+    >>> chosen_stem("sub-01_ses-02")
+    'sub-01_ses-02'
+    >>> chosen_stem("visit2")
+    'sub-visit2'
+    """
+    stem = name if name.startswith("sub-") else f"sub-{name}"
+    if not _STEM.fullmatch(stem):
+        raise BrainstemALSError(
+            f"--stem {PurePath(name).name}",
+            "this is no name for results",
+            "Use letters and digits, or BIDS entities such as sub-01_ses-02.",
+            ExitCode.USAGE,
+        )
+    return stem
 
 
 def derivative_name(stem: str, suffix: str, extension: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from .. import __version__
 from ..segmentation.result import Segmentation
@@ -87,6 +88,21 @@ def provenance_record(
         "versions": {"python": platform.python_version(), **_versions()},
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def t1_checksum(path: Path) -> str | None:
+    """Return the SHA-256 of the T1 that a ``provenance.json`` names.
+
+    Returns
+    -------
+    str or None
+        None where there is no such file, or it does not say.
+    """
+    try:
+        inputs = json.loads(path.read_text(encoding="utf-8"))["inputs"]
+        return next((str(item["sha256"]) for item in inputs if item["role"] == "t1"), None)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _versions() -> dict[str, str | None]:
