@@ -8,6 +8,13 @@ ARGS   ?=
 
 export PYTHONPATH := $(CURDIR)/BrainstemALS:$(CURDIR)
 
+# Training allocates and frees the same large arrays every step: without these, glibc gives each back
+# to the kernel and gets it zeroed again, a third of a step's time (docs/decisions/0004).
+train: export MALLOC_MMAP_MAX_ = 0
+train: export MALLOC_TRIM_THRESHOLD_ = 100000000000
+train: export MALLOC_TOP_PAD_ = 300000000
+train: export OMP_WAIT_POLICY = PASSIVE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo doctor test lint lint-imports format atlas train evaluate bench clean
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from BrainstemALSLib.anatomy import by_key
-from BrainstemALSLib.assets import asset_path
 from BrainstemALSLib.cli.icbm import icbm_path
 from BrainstemALSLib.errors import ExitCode
 from BrainstemALSLib.imaging.geometry import resample
@@ -25,11 +24,6 @@ from BrainstemALSLib.report.derivatives import derivative_names
 LIBRARY = Path(__file__).resolve().parents[1] / "BrainstemALS"
 PREFIX = "sub-icbm_desc-brainstem"
 OPTIONS = ("--device", "cpu", "--threads", "1")
-
-pytestmark = pytest.mark.skipif(
-    not (asset_path("Models") / "structures.ts").is_file(),
-    reason="the structure model is not bundled",
-)
 
 
 def segment(t1: Path, out: Path) -> subprocess.CompletedProcess[str]:

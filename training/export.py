@@ -104,7 +104,7 @@ def export_structures(
         "spacing_mm": P.SPACING_MM,
         "window": P.WINDOW_MM,
         "keys": [structure.key for structure in load_structures()],
-        "training": {"anatomies": cases, **facts, "command": command_line()},
+        "training": {"anatomies": cases, "command": command_line(), **facts},
     }
     example = torch.randn(1, len(P.CHANNELS), *P.WINDOW_MM)
     return _write(network, example, card, folder or default_folder())
@@ -119,6 +119,6 @@ def export_locator(
         "channels": [{"name": "t1", "normalisation": "clip to 0.5-99.5 percentile, standardise"}],
         "spacing_mm": P.LOCATOR_SPACING_MM,
         "classes": LOCATOR_CLASSES,
-        "training": {"anatomies": cases, **facts, "command": command_line()},
+        "training": {"anatomies": cases, "command": command_line(), **facts},
     }
     return _write(network, torch.randn(1, 1, 48, 64, 64), card, folder or default_folder())

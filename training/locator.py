@@ -1,9 +1,10 @@
 """Trains the locator: finds brainstem, cerebellum and cerebrum in any T1 at 4 mm.
 
-    python -m training.locator [--minutes 6]
+    python -m training.locator [--minutes 8] [--warm-start]
 
 Sees whole heads (SynthSeg maps) and the boxes of the anatomies as cropped fields of view, rotated,
-scaled, cut, with and without skull, in any contrast. Its sum of intracranial probability is the
+scaled, cut, with and without skull, in any contrast; now and then a part of the head without a
+brainstem, or no head at all. Its sum of intracranial probability is the
 product's estimate of intracranial volume.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import torch
@@ -20,14 +21,17 @@ from torch.nn import functional as F
 
 from BrainstemALSLib.anatomy import CONTEXT, load_structures
 from BrainstemALSLib.imaging.volume import Volume
+from BrainstemALSLib.segmentation.models import LOCATOR
 from BrainstemALSLib.segmentation.preprocess import LOCATOR_SPACING_MM, normalise_t1
 
 from . import anatomies
 from . import labels as L
 from .data import work_dir
+from .export import default_folder, export_locator
 from .geometry_augmentation import Draw, rotation, smooth_field
 from .loop import Schedule, train
 from .networks import LOCATOR_CLASSES, locator_network
+from .origin import note_origin, origin, warm
 from .synthesis import Anatomy
 from .train import prepared_anatomy
 
@@ -37,6 +41,9 @@ MAX_TILT_DEG = 22.0
 CLASS_WEIGHTS = (1.0, 1.0, 3.0, 10.0)  # the brainstem is one voxel in a thousand
 BRAINSTEM_VALUE = 1  # any structure's value will do in a whole-head map
 WHOLE_HEADS = 0.75
+FAR = 0.15  # share of windows laid anywhere in the head, most without a brainstem
+FAR_MM = 80.0
+EMPTY = 0.05  # share of windows of noise and blobs
 VALIDATION_SEED = 910_000_000
 
 
@@ -83,6 +90,8 @@ def locator_sample(
     case: str, draw: Draw, load: Callable[[str], Anatomy] = prepared_anatomy
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One pair: T1 (1, i, j, k) normalised, classes (i, j, k), at 4 mm."""
+    if draw.chance(EMPTY):
+        return _no_head(draw)
     if case.startswith("synthseg") and draw.chance(0.9):
         labels, inverse, centre = _head(case)
         size = SIZES[int(draw.number(0, 3))]
@@ -94,7 +103,7 @@ def locator_sample(
     shape = tuple(n * FINE for n in size)
     scale = 1 + 0.15 * draw.uniform(-1, 1, 3)
     turn = rotation(MAX_TILT_DEG * draw.uniform(-1, 1, 3)) * scale * step
-    middle = centre + 15.0 * draw.uniform(-1, 1, 3)
+    middle = centre + (FAR_MM if draw.chance(FAR) else 15.0) * draw.uniform(-1, 1, 3)
     matrix = inverse[:3, :3] @ turn
     offset = inverse[:3, :3] @ middle + inverse[:3, 3]
     offset = offset - matrix @ torch.tensor([(n - 1) / 2 for n in shape])
@@ -133,6 +142,16 @@ def locator_sample(
     if draw.chance(0.5):
         image, target = image.flip(0), target.flip(0)
     return normalise_t1(image)[None], target
+
+
+def _no_head(draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+    """A pair in which there is nothing to find: noise, alone or in smooth blobs."""
+    size = SIZES[int(draw.number(0, len(SIZES)))]
+    image = draw.normal(*size).abs()
+    if draw.chance(0.6):
+        blobs = smooth_field(draw, size, draw.number(15, 60), 1, LOCATOR_SPACING_MM)[0]
+        image = blobs.clamp_min(0) + draw.number(0, 0.3) * image
+    return normalise_t1(image)[None], torch.zeros(size, dtype=torch.long)
 
 
 class LocatorSampler:
@@ -178,25 +197,29 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--no-export", action="store_true")
+    parser.add_argument(
+        "--warm-start", action="store_true", help="a new run begins with the bundled weights"
+    )
     arguments = parser.parse_args()
     schedule = Schedule(
         arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers,
         validate_every=200, checkpoint_every=200, class_weights=CLASS_WEIGHTS,
     )  # fmt: skip
     training = anatomies.built_cases(held_out=False)
+    folder = work_dir() / "runs" / "locator"
+    bundled = default_folder() / f"{LOCATOR}.ts" if arguments.warm_start else None
+    note_origin(folder, bundled)
     network, facts = train(
-        locator_network,
+        partial(warm, locator_network, bundled),
         LocatorSampler(training),
         validation(LocatorSampler(anatomies.built_cases(held_out=True))),
-        work_dir() / "runs" / "locator",
+        folder,
         schedule,
         torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         anatomies.data_fingerprint(training),
     )
     if not arguments.no_export:
-        from .export import export_locator
-
-        print(export_locator(network, facts, len(training)))
+        print(export_locator(network, facts | origin(folder), len(training)))
 
 
 if __name__ == "__main__":

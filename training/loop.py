@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from monai.losses import DiceCELoss
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 
 from .checkpoint import load_checkpoint, save_checkpoint
+from .loss import dice_cross_entropy
 
 Sample = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
 
@@ -71,15 +71,12 @@ class Samples(Dataset):
         return torch.as_tensor(channels).as_subclass(torch.Tensor), classes[None]
 
 
-def _loss(schedule: Schedule, progress: float, device: torch.device) -> DiceCELoss:
-    """Dice + cross-entropy with the class weights of this moment of the run."""
-    weight = None
-    if schedule.class_weights is not None:
-        power = max(0.0, 1.0 - progress / FADED)
-        weight = torch.tensor(schedule.class_weights, device=device) ** power
-    return DiceCELoss(
-        include_background=False, to_onehot_y=True, softmax=True, batch=True, weight=weight
-    )
+def _weights(schedule: Schedule, progress: float, device: torch.device) -> torch.Tensor | None:
+    """Class weights of this moment of the run."""
+    if schedule.class_weights is None:
+        return None
+    power = max(0.0, 1.0 - progress / FADED)
+    return torch.tensor(schedule.class_weights, device=device) ** power
 
 
 def _single_thread(_: int) -> None:
@@ -174,7 +171,8 @@ def train(
             group["lr"] = max(rate, 1e-6)
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(channels.to(device))
-        loss = _loss(schedule, progress, device)(logits.float(), classes.to(device))
+        weight = _weights(schedule, progress, device)
+        loss = dice_cross_entropy(logits, classes.to(device), weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -1,28 +1,32 @@
 """Trains the structure network on synthetic exams of the built anatomies.
 
-    python -m training.train [--minutes 45] [--steps 2000]
+    python -m training.train [--minutes 45] [--steps 2000] [--warm-start]
 
-Goes on where a stopped run of the same name ended. Writes checkpoints and TensorBoard logs to
-``data/runs/NAME`` and, at the end, the TorchScript model and its sidecar (``training.export``).
+Goes on where a stopped run of the same name ended. ``--warm-start`` begins a new run with the
+weights of the bundled model, so that short sessions add up. Writes checkpoints and TensorBoard logs
+to ``data/runs/NAME`` and, at the end, the TorchScript model and its sidecar (``training.export``).
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
 
 from BrainstemALSLib.anatomy import load_structures
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.segmentation.models import STRUCTURES
 
 from .anatomies import built_cases, data_fingerprint, load_anatomy
 from .checkpoint import load_checkpoint
 from .data import work_dir
+from .export import default_folder, export_structures
 from .loop import Schedule, train
 from .networks import structure_network
+from .origin import note_origin, origin, warm
 from .synthesis import Anatomy, channel_table, training_sample
 
 VALIDATION_SEED = 900_000_000  # far from every training number
@@ -101,8 +105,6 @@ def export_checkpoint(folder: Path, cases: int) -> Path:
     BrainstemALSError
         The run has no checkpoint.
     """
-    from .export import export_structures
-
     network, average = structure_network(), structure_network()
     facts = load_checkpoint(folder, network, average, None)
     if facts is None:
@@ -114,6 +116,7 @@ def export_checkpoint(folder: Path, cases: int) -> Path:
         "seconds": round(facts["seconds"]),
         "figures": facts["figures"],
         "seed": facts["schedule"]["seed"],
+        **origin(folder),
     }
     return export_structures(average, told, cases)
 
@@ -129,6 +132,9 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--no-export", action="store_true")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint")
+    parser.add_argument(
+        "--warm-start", action="store_true", help="a new run begins with the bundled weights"
+    )
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     schedule = Schedule(
@@ -142,8 +148,10 @@ def main() -> None:
     sampler = CaseSampler(training)
     schedule.class_weights = class_weights([sampler.load(case) for case in training[::6]])
     print(f"{len(training)} anatomies to train on, {len(held_out)} held out")
+    bundled = default_folder() / f"{STRUCTURES}.ts" if arguments.warm_start else None
+    note_origin(folder, bundled)
     network, facts = train(
-        structure_network,
+        partial(warm, structure_network, bundled),
         sampler,
         Validation(CaseSampler(held_out), device),
         folder,
@@ -152,9 +160,7 @@ def main() -> None:
         data_fingerprint(training),
     )
     if not arguments.no_export:
-        from .export import export_structures
-
-        print(export_structures(network, facts, len(training)))
+        print(export_structures(network, facts | origin(folder), len(training)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from .preprocess import LOCATOR_SPACING_MM, grounded, normalise_t1
 MULTIPLE = 16  # the locator halves its grid three times; 16 leaves it room
 BORDER_VOXELS = 1
 BRIDGE_VOXELS = 2  # false brain in neck muscles hangs on by less than 16 mm
-MIN_BRAINSTEM_MM3 = 10_000.0  # half the smallest adult brainstem; noise and tops of heads reach 7000
+# Half the smallest adult brainstem; noise and tops of heads reach 7000.
+MIN_BRAINSTEM_MM3 = 10_000.0
 MIN_PROBABILITY = 0.5
 MAX_HEAD_FACE_MM2 = 400.0  # intracranial area on a face of the image above which a head is cut
 
