@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import nibabel
 import numpy as np
@@ -227,3 +228,16 @@ def test_a_stem_that_is_no_name_is_refused(images, tmp_path, stem):
         segment_to_folder(tmp_path / "out", images[0], InterruptedSegmenter(), stem=stem)
     assert refusal.value.code == ExitCode.USAGE
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_for_the_results_keeps_the_names_of_the_inputs_out(images, tmp_path):
+    """A file named after a patient can be segmented without its name in any result."""
+    t1 = tmp_path / "Mueller_Hans.nii.gz"
+    shutil.copy(images[0], t1)
+    saved = segment_to_folder(tmp_path / "out", t1, BallSegmenter(), stem="sub-x")
+    for path in saved.files:
+        assert "ueller" not in path.name
+        assert b"ueller" not in path.read_bytes()
+    record = json.loads((tmp_path / "out" / "sub-x_desc-brainstem_provenance.json").read_text())
+    assert record["inputs"][0]["name"] is None
+    assert len(record["inputs"][0]["sha256"]) == 64

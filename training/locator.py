@@ -41,9 +41,9 @@ MAX_TILT_DEG = 22.0
 CLASS_WEIGHTS = (1.0, 1.0, 3.0, 10.0)  # the brainstem is one voxel in a thousand
 BRAINSTEM_VALUE = 1  # any structure's value will do in a whole-head map
 WHOLE_HEADS = 0.75
-FAR = 0.15  # share of windows laid anywhere in the head, most without a brainstem
-FAR_MM = 80.0
-EMPTY = 0.05  # share of windows of noise and blobs
+FAR = 0.2  # share of windows laid anywhere in the head, most without a brainstem
+FAR_MM = 90.0
+EMPTY = 0.12  # share of windows of noise and blobs
 VALIDATION_SEED = 910_000_000
 
 
@@ -145,12 +145,22 @@ def locator_sample(
 
 
 def _no_head(draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
-    """A pair in which there is nothing to find: noise, alone or in smooth blobs."""
+    """A pair in which there is nothing to find: noise or blobs, filling the view or a solid in it.
+
+    The solid, a box or an ellipsoid of the size of a head, teaches that not everything that stands
+    in an empty surrounding is a brain.
+    """
     size = SIZES[int(draw.number(0, len(SIZES)))]
-    image = draw.normal(*size).abs()
-    if draw.chance(0.6):
-        blobs = smooth_field(draw, size, draw.number(15, 60), 1, LOCATOR_SPACING_MM)[0]
-        image = blobs.clamp_min(0) + draw.number(0, 0.3) * image
+    noise = draw.normal(*size) * draw.number(0.02, 1.0)
+    blobs = smooth_field(draw, size, draw.number(10, 70), 1, LOCATOR_SPACING_MM)[0]
+    image = (draw.number(0, 2) + noise + draw.number(0, 1) * blobs).clamp_min(0)
+    if draw.chance(0.7):
+        axes = [torch.linspace(-1, 1, n) / draw.number(0.4, 1.1) for n in size]
+        offset = torch.stack(torch.meshgrid(*axes, indexing="ij")) + draw.uniform(
+            -0.3, 0.3, 3, 1, 1, 1
+        )
+        solid = (offset**2).sum(0) < 1 if draw.chance(0.5) else offset.abs().amax(0) < 1
+        image = image * solid
     return normalise_t1(image)[None], torch.zeros(size, dtype=torch.long)
 
 

@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     DEVICE_UNAVAILABLE = 31
     MISSING_PACKAGE = 32
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class BrainstemALSError(Exception):

@@ -133,7 +133,7 @@ def segment_to_folder(
         See ``run_exam``.
     stem : str, optional
         Beginning of every file name, see ``chosen_stem``; made from the name of the T1 when left
-        out.
+        out. With it, the names of the inputs are written nowhere; their checksums are.
     overwrite : bool
         Replace earlier results of the same names, where they come from the same T1 (by SHA-256).
     replace_other : bool
@@ -153,6 +153,7 @@ def segment_to_folder(
     """
     report = progress or _silent
     out_dir = Path(out_dir)
+    renamed = stem is not None
     stem = derivative_stem(Path(t1).name) if stem is None else chosen_stem(stem)
     names = derivative_names(stem)
     with staged_output(out_dir, names, overwrite, shared=(DATASET_DESCRIPTION,)) as staged:
@@ -166,7 +167,9 @@ def segment_to_folder(
         report("write", _WRITE, "Writing the results")
         provenance = Provenance(
             inputs=tuple(
-                InputFile(role, name, exam.checksums[role]) for role, name in exam.names.items()
+                # Who chose a name for the results may have had a reason not to show the other.
+                InputFile(role, None if renamed else name, exam.checksums[role])
+                for role, name in exam.names.items()
             ),
             options=dict(options or {}),
             timings={"read": reading, **result.timings},

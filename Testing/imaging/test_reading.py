@@ -69,10 +69,37 @@ def test_trailing_axes_of_one_are_dropped(save, head, axes):
     np.testing.assert_array_equal(read_volume(path).array, head)
 
 
-def test_a_trailing_axis_of_one_is_dropped_from_nrrd_too(tmp_path, head):
+def test_a_trailing_axis_of_one_is_dropped_from_metaimage_too(tmp_path, head):
     image = sitk.GetImageFromArray(head.transpose(2, 1, 0)[None], isVector=False)
-    sitk.WriteImage(image, str(tmp_path / "four.nrrd"))
-    np.testing.assert_array_equal(read_volume(tmp_path / "four.nrrd").array, head)
+    sitk.WriteImage(image, str(tmp_path / "four.mha"))
+    np.testing.assert_array_equal(read_volume(tmp_path / "four.mha").array, head)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("a.nrrd", b"space: left-posterior-superior", b"space dimension: 3"),
+        ("a.nrrd", b"space directions", b"#space directions"),
+        ("a.mha", b"TransformMatrix", b"Comment"),
+    ],
+)
+def test_text_headers_without_orientation_are_refused(tmp_path, head, name, old, new):
+    """ITK would take left for granted where the file does not say it."""
+    path = tmp_path / name
+    sitk.WriteImage(sitk.GetImageFromArray(head), str(path))
+    read_volume(path)
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    error = refusal(path)
+    assert error.code == ExitCode.UNREADABLE_IMAGE
+    assert "left and right are unknown" in error.problem
+
+
+@pytest.mark.parametrize("name", ["a.vtk", "a.gipl", "a.tif"])
+def test_formats_that_the_guide_does_not_name_are_refused(tmp_path, head, name):
+    sitk.WriteImage(sitk.GetImageFromArray(head), str(tmp_path / name))
+    assert "not an image that can be read" in refusal(tmp_path / name).problem
 
 
 def test_either_orientation_alone_is_enough(save, head, affine):

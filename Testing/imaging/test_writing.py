@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -15,6 +20,7 @@ from BrainstemALSLib.imaging.reading import read_label_map, read_volume
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.imaging.writing import write_probabilities, write_volume
 
+LIBRARY = Path(__file__).resolve().parents[2] / "BrainstemALS"
 OBLIQUE = box_around(
     (3, -40, 12),
     (6, 7, 8),
@@ -133,3 +139,33 @@ def test_a_folder_that_is_not_there(tmp_path, capfd):
     assert caught.value.code == ExitCode.OUTPUT_REFUSED
     assert str(tmp_path) not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on file sizes")
+def test_a_short_write_is_noticed_and_leaves_nothing(tmp_path):
+    """ITK reports success when the system takes only the beginning of a file."""
+    code = """
+import resource, signal, sys
+import numpy as np
+from BrainstemALSLib.errors import BrainstemALSError
+from BrainstemALSLib.imaging.volume import Volume
+from BrainstemALSLib.imaging.writing import write_volume
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    write_volume(Volume(np.zeros((60, 60, 60), "f4"), np.eye(4)), sys.argv[1])
+except BrainstemALSError as refusal:
+    print(refusal)
+    sys.exit(int(refusal.code))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.nii.gz"],
+        env={**os.environ, "PYTHONPATH": str(LIBRARY)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == ExitCode.OUTPUT_REFUSED, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []

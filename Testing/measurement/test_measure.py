@@ -25,6 +25,16 @@ def test_fraction_of_the_intracranial_volume(segmentation, t1):
     assert measures.intracranial.brainstem_fraction == pytest.approx(brainstem / 1_400_000.0)
 
 
+def test_an_estimate_that_no_human_has_is_withheld(segmentation, t1):
+    """It shows in the finding, and in no number that a study might take."""
+    measures = measure(dataclasses.replace(segmentation, intracranial_mm3=2_450_000.0), t1)
+    assert measures.intracranial.volume_mm3 is None
+    assert measures.intracranial.brainstem_fraction is None
+    messages = [f.message for f in measures.findings if f.code == "volume_implausible"]
+    assert any("2450.0 cm3" in message and "withheld" in message for message in messages)
+    assert "intracranial_unknown" not in {f.code for f in measures.findings}
+
+
 @pytest.mark.parametrize("unknown", [None, 0.0, float("nan")])
 def test_no_intracranial_volume_when_the_locator_gave_none(segmentation, t1, unknown):
     measures = measure(dataclasses.replace(segmentation, intracranial_mm3=unknown), t1)

@@ -9,7 +9,13 @@ import pytest
 
 from BrainstemALSLib.assets import asset_path
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
-from BrainstemALSLib.segmentation.models import LOCATOR, STRUCTURES, find_model
+from BrainstemALSLib.segmentation.models import (
+    LOCATOR,
+    OUTPUTS,
+    STRUCTURES,
+    find_model,
+    load_network,
+)
 
 MAX_BYTES = 30 * 1024**2
 
@@ -68,3 +74,27 @@ def test_other_format(folder):
     path = folder / "locator.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
     assert "format 99" in str(_refusal(folder))
+
+
+@pytest.mark.parametrize(
+    "classes", [5, ["background", 5], ["a", "a", "b", "c"]], ids=["number", "mixed", "twice"]
+)
+def test_outputs_without_proper_names(folder, classes):
+    path = folder / "locator.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "classes": classes}))
+    assert "damaged" in str(_refusal(folder))
+
+
+@pytest.mark.parametrize("name", [LOCATOR, STRUCTURES])
+def test_every_output_of_the_network_has_its_name(name, tmp_path):
+    """One name less would give each later structure the label of its neighbour."""
+    load_network(find_model(name), "cpu")
+    for suffix in (".ts", ".json"):
+        shutil.copy(asset_path(f"Models/{name}{suffix}"), tmp_path)
+    path = tmp_path / f"{name}.json"
+    card = json.loads(path.read_text())
+    del card[OUTPUTS[name]][1]
+    path.write_text(json.dumps(card))
+    with pytest.raises(BrainstemALSError, match="outputs") as caught:
+        load_network(find_model(name, tmp_path), "cpu")
+    assert caught.value.code is ExitCode.MODEL_UNAVAILABLE

@@ -108,7 +108,7 @@ def test_thick_oblique_slices(segmenter, icbm, icbm_result):
 
 
 def test_medulla_cut_by_the_field_of_view_is_noticed(segmenter, icbm, icbm_result):
-    assert "inferior" not in icbm_result.touches_border or icbm.t1.affine[2, 3] > -75
+    # The ICBM image itself ends at z = -72 mm, close below the medulla: only the cut ones count.
     cut = crop(icbm.t1, (0, 0, 22), icbm.t1.shape)
     result = segmenter.segment(Exam(cut))
     assert result.touches_border.get("inferior", 0) > 20

@@ -10,7 +10,9 @@ _NEEDED = ("typer", "rich")
 def main() -> None:
     """Run the command line; ends the process with an ``ExitCode``."""
     from ..errors import ExitCode
+    from .output import forgiving_output
 
+    forgiving_output()
     try:
         from .app import app
     except ModuleNotFoundError as missing:

@@ -17,6 +17,7 @@ app = typer.Typer(
     add_completion=False,
     # A traceback would show a clinician nothing but fear, and may show local values.
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(segment)
 app.command()(demo)

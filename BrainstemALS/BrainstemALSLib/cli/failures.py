@@ -14,7 +14,10 @@ import typer
 from ..errors import BrainstemALSError, ExitCode
 
 REPORT = "https://github.com/BrainstemALS/BrainstemALS/issues"
-_TERMINATED = 143  # 128 + SIGTERM, as shells report it
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came. Not an Exception: nothing between here and ``refusals`` may take it for one."""
 
 
 @contextmanager
@@ -38,6 +41,8 @@ def refusals(debug: bool = False) -> Iterator[None]:
         yield
     except (typer.Exit, BrokenPipeError):
         raise
+    except _TerminatedError:
+        raise typer.Exit(int(ExitCode.TERMINATED)) from None
     except BrainstemALSError as refusal:
         _end(str(refusal), refusal.code, debug)
     except KeyboardInterrupt:
@@ -86,4 +91,4 @@ def _end(sentence: str, code: int, debug: bool) -> NoReturn:
 
 
 def _terminate(number: int, frame: object) -> None:
-    raise typer.Exit(_TERMINATED)
+    raise _TerminatedError

@@ -16,6 +16,7 @@ from .options import (
     OverwriteOption,
     ThreadsOption,
 )
+from .output import best_effort
 
 
 def segment(
@@ -38,7 +39,10 @@ def segment(
     stem: Annotated[
         str | None,
         typer.Option(
-            "--stem", metavar="NAME", help="Begin the names of the results so: sub-01_ses-02."
+            "--stem",
+            metavar="NAME",
+            help="Begin the names of the results so: sub-01_ses-02. Without it the name of the T1 "
+            "goes into them, with whatever it says of the patient.",
         ),
     ] = None,
     no_probabilities: Annotated[
@@ -75,7 +79,11 @@ def segment(
                 options=options,
                 progress=progress,
             )
-        print_measures(saved.result.measures)
-        segmentation = saved.result.segmentation
-        typer.echo(f"Ran on {segmentation.device}: {segmentation.device_reason}")
-        typer.echo(f"Wrote {len(saved.files)} files to {out}")
+        with best_effort():
+            print_measures(saved.result.measures)
+            segmentation = saved.result.segmentation
+            typer.echo(f"Ran on {segmentation.device}: {segmentation.device_reason}")
+            typer.echo(f"Wrote {len(saved.files)} files to {out}")
+            for path in saved.files:
+                if path.suffix == ".png":
+                    typer.echo(f"Look first at {path}")

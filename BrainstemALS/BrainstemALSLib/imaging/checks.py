@@ -20,6 +20,7 @@ from .nifti_header import (
     read_nifti_header,
     scan_content,
 )
+from .text_header import METAIMAGE_READER, NRRD_READER, says_orientation
 from .volume import Volume
 
 # Voxels finer than 0.3 mm do not exist in a clinical head MR; beyond 5 mm nothing of the
@@ -39,6 +40,7 @@ CT_AIR_HU, CT_AIR_SHARE = -900.0, 0.05
 CT_SOFT_HU, CT_SOFT_SHARE = (-20.0, 100.0), 0.20
 CT_BONE_HU, CT_BONE_SHARE = 300.0, 0.005
 
+NIFTI_READER = "NiftiImageIO"
 _CONVERT = "Convert the DICOM series again, for example with dcm2niix."
 _COPY_AGAIN = "Copy or export the file again."
 
@@ -110,6 +112,29 @@ def check_file(path: Path, what: str) -> None:
         raise damaged(path, what)
 
 
+def check_format(path: Path, what: str, reader: str) -> None:
+    """Refuse formats other than NIfTI, NRRD and MetaImage, and these without an orientation.
+
+    ``reader`` is ITK's name of the reader that knows the file, empty where none does. NIfTI files
+    are looked at by ``check_nifti``.
+    """
+    if reader == NIFTI_READER:
+        return
+    if reader not in (NRRD_READER, METAIMAGE_READER):
+        raise not_an_image(path, what)
+    if not says_orientation(path, reader):
+        raise _no_orientation(path, what, "")
+
+
+def _no_orientation(path: Path, what: str, detail: str) -> BrainstemALSError:
+    return _unreadable(
+        path,
+        f"the header of this {what} does not say how the patient lies{detail}, so left and right "
+        "are unknown",
+        _CONVERT,
+    )
+
+
 def check_nifti(path: Path, what: str) -> None:
     """Refuse a NIfTI file that ITK would repair in silence; other formats pass.
 
@@ -147,12 +172,7 @@ def check_nifti(path: Path, what: str) -> None:
 def _check_nifti_orientation(path: Path, what: str, header: NiftiHeader) -> None:
     check_spacing(path, what, np.abs(header.spacing))
     if header.qform_code <= 0 and header.sform_code <= 0:
-        raise _unreadable(
-            path,
-            f"the header of this {what} does not say how the patient lies "
-            "(qform and sform are both unset), so left and right are unknown",
-            _CONVERT,
-        )
+        raise _no_orientation(path, what, " (qform and sform are both unset)")
     used = [header.sform] if header.sform_code > 0 else []
     used += [header.qform] if header.qform_code > 0 else []
     if not np.isfinite(used).all():
@@ -249,7 +269,8 @@ def check_not_ct(path: Path, what: str, volume: Volume) -> None:
     A CT has, all three: air (at or below -900) in 5 % of its voxels or more; of the others a
     fifth or more at -20 to 100, soft tissue; and bone, above 300, in 0.5 % or more. An MR with
     negative values, from standardising or from the ringing of an interpolation, lacks the first.
-    Not seen: a CT whose air was masked to 0, or that is stored with an offset and no rescaling.
+    Not seen: a CT whose air was masked or clipped, one without its skull, and one that is stored
+    with an offset and no rescaling, which an MR with values around 1000 resembles too much.
     """
     sample = volume.array[::2, ::2, ::2]
     rest = sample[sample > CT_AIR_HU]

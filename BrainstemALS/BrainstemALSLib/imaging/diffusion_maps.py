@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BrainstemALSError, ExitCode
+from .alignment import offset_of
 from .geometry import crop, overlap_fraction
 from .volume import Volume
 
@@ -82,9 +83,10 @@ def mean_diffusivity(path: Path, volume: Volume) -> Volume:
 
 
 def check_covers(path: Path, what: str, volume: Volume, t1: Volume) -> None:
-    """Refuse a map that misses the T1: under a fifth of the middle half of its field of view.
+    """Refuse a map that misses the T1, or that would fit it clearly better somewhere else.
 
-    Two patients scanned with the same protocol share their grids; that is not seen here.
+    It misses the T1 when it covers under a fifth of the middle half of its field of view. Two
+    patients who lay alike in the same scanner are not told apart.
     """
     shape = np.array(t1.array.shape)
     middle = crop(t1, shape // 4, shape - shape // 4)
@@ -93,5 +95,14 @@ def check_covers(path: Path, what: str, volume: Volume, t1: Volume) -> None:
             path,
             f"this {what} map and the T1 show different places in space",
             "Give images of one patient and one session, with the orientation of the scanner kept.",
+            ExitCode.MISMATCHED_IMAGES,
+        )
+    offset = offset_of(volume, t1)
+    if offset:
+        raise BrainstemALSError(
+            path,
+            f"this {what} map does not lie on the T1: it would fit better about {offset:.0f} mm "
+            "from where it is",
+            "Check that both are of one patient, and align the map with the T1 first.",
             ExitCode.MISMATCHED_IMAGES,
         )

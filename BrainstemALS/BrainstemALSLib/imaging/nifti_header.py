@@ -21,6 +21,7 @@ _NIFTI1_SIZE = 348
 _NIFTI2_SIZE = 540
 # Byte offset of scl_slope in a NIfTI-1 header; scl_inter follows it.
 NIFTI1_SCL_SLOPE = 112
+NIFTI1_VOXEL_OFFSET = 352  # where voxels begin in a single file without extensions
 _GZIP_MAGIC = b"\x1f\x8b"
 # xyzt_units: 1 metre, 2 millimetre, 3 micrometre; 0, unknown, is read as millimetre everywhere.
 _MILLIMETRES_PER_UNIT = {1: 1000.0, 3: 0.001}

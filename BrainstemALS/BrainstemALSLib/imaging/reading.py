@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ import SimpleITK as sitk
 from ..errors import BrainstemALSError, ExitCode
 from . import checks
 from .geometry import from_sitk
+from .itk_output import silenced_itk
 from .volume import Volume
 
 
@@ -78,7 +76,8 @@ def _read_image(path: Path, what: str) -> sitk.Image:
     checks.check_nifti(path, what)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    with _silenced_itk():
+    with silenced_itk():
+        checks.check_format(path, what, reader.GetImageIOFromFileName(str(path)))
         try:
             reader.ReadImageInformation()
             size = list(reader.GetSize())
@@ -106,27 +105,3 @@ def _explained(path: Path, what: str, text: str) -> BrainstemALSError:
     if "Bad direction" in text or "spacing is not supported" in text:
         return checks.singular(path, what)
     return checks.damaged(path, what)
-
-
-@contextmanager
-def _silenced_itk() -> Iterator[None]:
-    """Keep what ITK and its C libraries print about broken files away from the user.
-
-    The libraries write to file descriptor 2, past Python's ``sys.stderr``.
-    """
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        kept = os.dup(2)
-    except OSError:  # a windowed application on Windows has no standard error
-        kept = None
-    try:
-        if kept is not None:
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        if kept is not None:
-            os.dup2(kept, 2)
-            os.close(kept)
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)

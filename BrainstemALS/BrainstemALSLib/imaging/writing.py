@@ -13,7 +13,8 @@ import SimpleITK as sitk
 from ..errors import BrainstemALSError, ExitCode
 from .checks import LARGEST_AXIS_COSINE
 from .geometry import to_sitk
-from .nifti_header import NIFTI1_SCL_SLOPE
+from .itk_output import silenced_itk
+from .nifti_header import NIFTI1_SCL_SLOPE, NIFTI1_VOXEL_OFFSET
 from .volume import Volume
 
 # gzip's own default; lower levels are no faster to speak of on label maps and probabilities.
@@ -67,7 +68,9 @@ def write_volume(
         # The same folder as the target: os.replace does not cross file systems.
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as folder:
             plain = Path(folder) / "image.nii"
-            sitk.WriteImage(image, str(plain), useCompression=False)
+            with silenced_itk():
+                sitk.WriteImage(image, str(plain), useCompression=False)
+            _check_length(plain, image)
             with plain.open("r+b") as handle:
                 handle.seek(NIFTI1_SCL_SLOPE)
                 handle.write(struct.pack("=2f", 1.0 if scale is None else scale, 0.0))
@@ -119,6 +122,13 @@ def _image(volume: Volume) -> sitk.Image:
     image.SetSpacing([*grid.GetSpacing(), 1.0])
     image.SetDirection(direction.ravel().tolist())
     return image
+
+
+def _check_length(path: Path, image: sitk.Image) -> None:
+    """Raise OSError when the file is shorter than its voxels: ITK says nothing of a short write."""
+    voxels = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
+    if path.stat().st_size < NIFTI1_VOXEL_OFFSET + voxels:
+        raise OSError("the file system took only a part of the file")
 
 
 def _gzipped(plain: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..segmentation.result import Segmentation
+from .plausibility import plausible_ranges
 from .volumes import StructureVolume, volume_by_key
 
 
@@ -20,13 +21,17 @@ class Intracranial:
     Attributes
     ----------
     volume_mm3 : float or None
-        Estimated intracranial volume; None when the head is not wholly in view.
+        Estimated intracranial volume; None when the head is not wholly in view, or the estimate is
+        not a human volume.
     brainstem_fraction : float or None
         Soft volume of the whole brainstem divided by ``volume_mm3``, dimensionless.
+    withheld_mm3 : float or None
+        An estimate that is not a human volume, for the finding that says so.
     """
 
     volume_mm3: float | None
     brainstem_fraction: float | None
+    withheld_mm3: float | None = None
 
 
 def intracranial_volume(
@@ -44,6 +49,8 @@ def intracranial_volume(
     estimate = segmentation.intracranial_mm3
     if estimate is None or not estimate > 0:
         return Intracranial(None, None)
+    if not plausible_ranges()["intracranial"].holds(estimate):
+        return Intracranial(None, None, float(estimate))
     brainstem = volume_by_key(volumes).get("brainstem")
     if brainstem is None or brainstem.volume_soft_mm3 is None:
         return Intracranial(float(estimate), None)

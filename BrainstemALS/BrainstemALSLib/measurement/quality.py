@@ -169,18 +169,21 @@ def _plausibility(
     volumes: tuple[StructureVolume, ...], intracranial: Intracranial
 ) -> Iterator[Finding]:
     measured = {row.key: (row.name, row.volume_soft_mm3) for row in volumes}
-    measured["intracranial"] = ("Intracranial volume (estimate)", intracranial.volume_mm3)
+    measured["intracranial"] = ("Intracranial volume (estimate)", intracranial.withheld_mm3)
     for region, bounds in plausible_ranges().items():
         name, volume = measured.get(region, ("", None))
         if volume is None or math.isnan(volume) or bounds.holds(volume):
             continue
-        severity = "warning" if region == "intracranial" else "error"
+        withheld = region == "intracranial"
         yield Finding(
             "volume_implausible",
-            severity,
+            "warning" if withheld else "error",
             f"{name}: {volume / 1000:.1f} cm3 is outside the plausible range of "
-            f"{bounds.low_mm3 / 1000:.1f} to {bounds.high_mm3 / 1000:.1f} cm3.",
-            "Look at the overview before using any number; check orientation, voxel size and "
+            f"{bounds.low_mm3 / 1000:.1f} to {bounds.high_mm3 / 1000:.1f} cm3"
+            + (" and is withheld." if withheld else "."),
+            "Correct for head size by other means before comparing volumes between people."
+            if withheld
+            else "Look at the overview before using any number; check orientation, voxel size and "
             "field of view of the T1.",
             region,
         )
@@ -202,7 +205,7 @@ def _asymmetry(pairs: tuple[Asymmetry, ...]) -> Iterator[Finding]:
 
 
 def _missing_input(segmentation: Segmentation, intracranial: Intracranial) -> Iterator[Finding]:
-    if intracranial.volume_mm3 is None:
+    if intracranial.volume_mm3 is None and intracranial.withheld_mm3 is None:
         yield Finding(
             "intracranial_unknown",
             "info",

@@ -25,14 +25,15 @@ class InputFile:
     ----------
     role : str
         ``t1``, ``fa`` or ``md``.
-    name : str
+    name : str or None
         File name; a folder in front is dropped when it is written, since it may carry an identity.
+        None where the name itself may.
     sha256 : str
         Checksum of the file.
     """
 
     role: str
-    name: str
+    name: str | None
     sha256: str
 
 
@@ -76,7 +77,11 @@ def provenance_record(
         "intended_use": RESEARCH_USE,
         "training_data": SYNTHETIC_TRAINING,
         "inputs": [
-            {"role": item.role, "name": _last_part(item.name), "sha256": item.sha256}
+            {
+                "role": item.role,
+                "name": None if item.name is None else _last_part(item.name),
+                "sha256": item.sha256,
+            }
             for item in provenance.inputs
         ],
         "modalities_used": list(segmentation.modalities),

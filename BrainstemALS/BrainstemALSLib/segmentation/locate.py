@@ -10,8 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from ..errors import BrainstemALSError, ExitCode
-from ..imaging.geometry import from_sitk, resample, to_sitk
+from ..imaging.geometry import resample, shrunk
 from ..imaging.volume import Volume
+from .field_of_view import padded_area
 from .preprocess import LOCATOR_SPACING_MM, grounded, normalise_t1
 
 MULTIPLE = 16  # the locator halves its grid three times; 16 leaves it room
@@ -21,6 +22,9 @@ BRIDGE_VOXELS = 2  # false brain in neck muscles hangs on by less than 16 mm
 MIN_BRAINSTEM_MM3 = 10_000.0
 MIN_PROBABILITY = 0.5
 MAX_HEAD_FACE_MM2 = 400.0  # intracranial area on a face of the image above which a head is cut
+# The same where the image goes on, but empty. A whole brain without its skull touches such a face
+# too: a cap of 5 mm of a sphere of 70 mm has 2100 mm2. A cut through the cerebellum has over 5000.
+MAX_PADDED_FACE_MM2 = 3500.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def locate(t1: Volume, network: Any, classes: tuple[str, ...], device: str, name
     import torch
 
     affine, shape, _ = _coarse_grid(t1)
-    coarse = resample(_shrunk(grounded(t1)), shape, affine)
+    coarse = resample(shrunk(grounded(t1), LOCATOR_SPACING_MM), shape, affine)
     covered = _covered(t1, affine, shape)
     image = torch.from_numpy(np.ascontiguousarray(coarse.array))[None, None].to(device)
     with torch.inference_mode():
@@ -101,19 +105,9 @@ def locate(t1: Volume, network: Any, classes: tuple[str, ...], device: str, name
     middle = np.array(ndimage.center_of_mass(stem, pieces, largest))
     centre = affine[:3, :3] @ middle + affine[:3, 3]
     head = 1.0 - probability[classes.index("background")]
-    return Location(
-        centre, float(sizes.max()), _intracranial(head * covered, covered, pieces == largest)
-    )
-
-
-def _shrunk(t1: Volume) -> Volume:
-    """Average blocks of voxels up to about half the locator's voxel: far quicker than smoothing."""
-    import SimpleITK as sitk
-
-    factors = np.maximum(1, np.floor(LOCATOR_SPACING_MM / 2 / t1.spacing + 1e-3)).astype(int)
-    if factors.max() == 1:
-        return t1
-    return from_sitk(sitk.BinShrink(to_sitk(t1), [int(n) for n in factors]))
+    cut = padded_area(t1, head > MIN_PROBABILITY, affine) > MAX_PADDED_FACE_MM2
+    volume = None if cut else _intracranial(head * covered, covered, pieces == largest)
+    return Location(centre, float(sizes.max()), volume)
 
 
 def _covered(t1: Volume, affine: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

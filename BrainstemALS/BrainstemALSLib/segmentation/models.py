@@ -16,9 +16,15 @@ STRUCTURES = "structures"
 SIDECAR_FORMAT = 1
 # Parts of the sidecar that the code relies on: the value it needs, or None where any will do.
 CONTRACT: dict[str, dict[str, Any]] = {
-    LOCATOR: {"spacing_mm": 4.0, "classes": None},
-    STRUCTURES: {"spacing_mm": 1.0, "window": [64, 80, 96], "keys": None},
+    LOCATOR: {"spacing_mm": 4.0, "classes": None, "channels": None},
+    STRUCTURES: {"spacing_mm": 1.0, "window": [64, 80, 96], "keys": None, "channels": None},
 }
+
+
+# Part of the sidecar that names the network's outputs, and how many outputs have no name there.
+OUTPUTS = {LOCATOR: "classes", STRUCTURES: "keys"}
+_TRIAL = (32, 32, 32)  # the smallest image that every level of both networks can halve
+_UNNAMED = {LOCATOR: 0, STRUCTURES: 1}  # the background of the structures
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,16 @@ def find_model(name: str, folder: Path | None = None) -> ModelFile:
                 f"the model was made for {part} {contract[part]}, this version works with {wanted}",
                 "Use a model made for this version of BrainstemALS.",
             )
+    names = card[OUTPUTS[name]]
+    if (
+        not isinstance(names, list)
+        or not all(isinstance(item, str) for item in names)
+        or len(set(names)) != len(names)
+        or not isinstance(card["channels"], list)
+    ):
+        raise _refuse(
+            sidecar, "the model's description is damaged", "Copy the model and its .json again."
+        )
     with path.open("rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != expected:
@@ -111,7 +127,8 @@ def load_network(model: ModelFile, device: Any) -> Any:
     Raises
     ------
     BrainstemALSError
-        MODEL_UNAVAILABLE: the file is whole but this version of PyTorch can't read it.
+        MODEL_UNAVAILABLE: the file is whole but this version of PyTorch can't read it, or the
+        sidecar names more or fewer outputs than the network has.
     """
     import torch
 
@@ -123,4 +140,28 @@ def load_network(model: ModelFile, device: Any) -> Any:
             "this version of PyTorch cannot read the model",
             "Install PyTorch 2.4 or later, for example with `pip install 'torch>=2.4'`.",
         ) from error
-    return network.eval().float()
+    network = network.eval().float()
+    name = model.card["name"]
+    outputs, named = _outputs(network, model), len(model.card[OUTPUTS[name]]) + _UNNAMED[name]
+    if outputs != named:
+        raise _refuse(
+            model.path.with_suffix(".json"),
+            f"the description names {named} outputs, but the model has {outputs}",
+            "Copy the model and its .json again.",
+        )
+    return network
+
+
+def _outputs(network: Any, model: ModelFile) -> int | None:
+    """Return the number of channels that come out, or None where nothing goes through."""
+    import torch
+
+    device = next(network.parameters()).device
+    try:
+        with torch.inference_mode():
+            image = torch.zeros(1, len(model.card["channels"]), *_TRIAL, device=device)
+            return int(network(image).shape[1])
+    except RuntimeError as error:
+        if "out of memory" in str(error):
+            raise
+        return None

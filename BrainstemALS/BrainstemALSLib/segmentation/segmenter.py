@@ -15,6 +15,7 @@ from ..imaging.geometry import resample
 from ..imaging.volume import Volume
 from . import models
 from .device import choose_device
+from .field_of_view import cut_faces
 from .inference import infer_box, usable_channels
 from .locate import Location, locate
 from .result import Segmentation
@@ -24,8 +25,6 @@ Progress = Callable[[str, float, str], None]
 
 RECENTRE_MM = 4.0  # the box is laid anew when the brainstem lies further from its middle
 MIN_BRAINSTEM_MM3 = 5000.0  # a third of the smallest adult brainstem: less is not a result
-BORDER_MM = 1.5  # brainstem this close to a face of the field of view counts as cut by it
-MIN_CUT_MM2 = 20.0  # smaller contacts are noise
 BOX_MARGIN_VOXELS = 2
 
 
@@ -201,7 +200,7 @@ class Segmenter:
             device=self.device,
             device_reason=self.device_reason,
             model=self.identity,
-            touches_border=_cut_faces(np.isin(full_labels, stem_values), t1),
+            touches_border=cut_faces(np.isin(full_labels, stem_values), t1),
         )
 
 
@@ -227,40 +226,3 @@ def _covering(t1: Volume, box: Volume) -> tuple[np.ndarray, np.ndarray]:
     stop = np.ceil(voxels.max(0)).astype(int) + 1 + BOX_MARGIN_VOXELS
     start = np.clip(start, 0, size - 1)
     return start, np.clip(stop, start + 1, size)
-
-
-_FACES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
-
-
-def _cut_faces(stem: np.ndarray, t1: Volume) -> dict[str, float]:
-    """Area (mm2) of brainstem within 1.5 mm of each face of the field of view, where notable.
-
-    The field of view ends where the image does: end slabs of one value (padding, a mask, removed
-    slices) are outside. The mask of a skull-stripped head that ends well below the medulla cuts
-    nothing; one that ends within 1.5 mm of it cannot be told from a cut, and counts as one.
-    """
-    out: dict[str, float] = {}
-    for axis in range(3):
-        direction = t1.affine[:3, axis]
-        world = int(np.abs(direction).argmax())
-        depth = max(1, round(BORDER_MM / float(np.linalg.norm(direction))))
-        area = t1.voxel_volume / float(np.linalg.norm(direction))
-        first, last = _filled_slabs(t1.array, axis)
-        for end, part in (
-            (0, stem.take(range(min(first + depth, stem.shape[axis])), axis)),
-            (1, stem.take(range(max(last + 1 - depth, 0), stem.shape[axis]), axis)),
-        ):
-            contact = float(part.any(axis).sum() * area)
-            if contact >= MIN_CUT_MM2:
-                positive = (direction[world] > 0) == bool(end)
-                out[_FACES[world][int(positive)]] = contact
-    return out
-
-
-def _filled_slabs(array: np.ndarray, axis: int) -> tuple[int, int]:
-    """First and last slab along an axis that are not all one value; looks at no more than these."""
-    slabs = np.moveaxis(array, axis, 0)
-    filled = (n for n in range(len(slabs)) if slabs[n].min() != slabs[n].max())
-    first = next(filled, 0)
-    filled = (n for n in reversed(range(len(slabs))) if slabs[n].min() != slabs[n].max())
-    return first, next(filled, len(slabs) - 1)
