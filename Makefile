@@ -1,8 +1,9 @@
-# Everything from a fresh clone: needs make and Python 3.11 or newer, nothing else by hand.
+# Everything from a fresh clone: needs make and Python 3.11 to 3.13, nothing else by hand.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
+STAMP_CLI := $(VENV)/installed-cli
 OUT    ?= demo-output
 ARGS   ?=
 
@@ -25,19 +26,26 @@ help: ## Show this list
 install: $(STAMP) ## Build the environment in .venv
 
 # torch comes first and by itself: what is asked for later then finds it satisfied, instead of
-# bringing another build. A torch that is already in .venv (a CUDA build, say) is kept.
-$(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "BrainstemALS needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 2; }
+# bringing another build. A torch that is already in .venv (a CUDA build, say) is kept, so the
+# constraints are given without it.
+$(STAMP_CLI): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "BrainstemALS needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet "torch==2.13.0"
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[cli,train,dev]'
+	grep -v '^torch==' constraints.txt > $(VENV)/constraints.txt
+	$(BIN)/python -m pip install --quiet -c $(VENV)/constraints.txt -e '.[cli]'
 	@touch $@
 
-demo: $(STAMP) ## Segment the ICBM 2009 T1 and a simulated patient; OUT=folder
+# What training, its evaluation and the tests need besides.
+$(STAMP): $(STAMP_CLI)
+	$(BIN)/python -m pip install --quiet -c $(VENV)/constraints.txt -e '.[cli,train,dev]'
+	@touch $@
+
+demo: $(STAMP_CLI) ## Segment the ICBM 2009 T1 and a simulated patient; OUT=folder
 	$(BIN)/brainstem-als demo --out $(OUT) --overwrite
 
-doctor: $(STAMP) ## Say what is installed, which device, which model
+doctor: $(STAMP_CLI) ## Say what is installed, which device, which model
 	$(BIN)/brainstem-als doctor
 
 test: $(STAMP) ## Run the tests

@@ -27,11 +27,12 @@ TRAINING_DATA = (
     "HCP842 tractography atlas (CC BY-SA 4.0; HCP Open Access terms)",
     "Harvard-Oxford Atlas 2.0 manual subcortical maps (3D Slicer licence; HCP Open Access terms)",
     "SynthSeg training label maps (Apache-2.0)",
-    "ICBM 2009a symmetric T1, for registration only, never as a training image",
+    "ICBM 2009a symmetric T1: registration, CSF mask and planning of tissue contrast; never a "
+    "training image",
 )
 INTENDED_USE = (
-    "Research use only, not a medical device. Learned from simulated images of real anatomies; "
-    "no expert label and no patient was used."
+    "Research use only, not a medical device. Learned from images simulated from atlases and label "
+    "maps of healthy people; no image and no label of a patient was used."
 )
 
 

@@ -10,7 +10,6 @@ product's estimate of intracranial volume.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
 
@@ -26,6 +25,7 @@ from BrainstemALSLib.segmentation.preprocess import LOCATOR_SPACING_MM, normalis
 
 from . import anatomies
 from . import labels as L
+from .commands import finish, run_arguments, training_cases
 from .data import work_dir
 from .export import default_folder, export_locator
 from .geometry_augmentation import Draw, rotation, smooth_field
@@ -201,22 +201,13 @@ def validation(sampler: LocatorSampler, count: int = 12):
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--minutes", type=float, default=8.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--no-export", action="store_true")
-    parser.add_argument(
-        "--warm-start", action="store_true", help="a new run begins with the bundled weights"
-    )
-    arguments = parser.parse_args()
+    arguments = run_arguments(__doc__.splitlines()[0], LOCATOR, 1500, 8.0).parse_args()
     schedule = Schedule(
         arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers,
         validate_every=200, checkpoint_every=200, class_weights=CLASS_WEIGHTS,
     )  # fmt: skip
-    training = anatomies.built_cases(held_out=False)
-    folder = work_dir() / "runs" / "locator"
+    training = training_cases()
+    folder = work_dir() / "runs" / arguments.name
     bundled = default_folder() / f"{LOCATOR}.ts" if arguments.warm_start else None
     note_origin(folder, bundled)
     network, facts = train(
@@ -233,4 +224,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    finish(main)

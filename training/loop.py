@@ -18,9 +18,11 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .loss import dice_cross_entropy
 
 Sample = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
-
-
 FADED = 0.6  # share of the run after which class weights are gone
+
+
+class RunEndedError(BrainstemALSError):
+    """The run has done what it was asked for."""
 
 
 @dataclass
@@ -119,8 +121,10 @@ def train(
 
     Raises
     ------
+    RunEndedError
+        The run has ended already.
     BrainstemALSError
-        The run has ended already, or learned from other data.
+        It learned from other data.
     """
     from torch.utils.tensorboard import SummaryWriter
     from tqdm import tqdm
@@ -139,7 +143,7 @@ def train(
             ExitCode.USAGE,
         )
     if first >= schedule.steps or spent / 60 >= schedule.minutes:
-        raise BrainstemALSError(
+        raise RunEndedError(
             folder,
             f"this run has ended, after {first} steps and {spent / 60:.0f} minutes",
             "Give more --steps and --minutes to go on, or name another run with --name.",

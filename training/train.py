@@ -9,7 +9,6 @@ to ``data/runs/NAME`` and, at the end, the TorchScript model and its sidecar (``
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from BrainstemALSLib.segmentation.models import STRUCTURES
 
 from .anatomies import built_cases, data_fingerprint, load_anatomy
 from .checkpoint import load_checkpoint
+from .commands import finish, run_arguments, training_cases
 from .data import work_dir
 from .export import default_folder, export_structures
 from .loop import Schedule, train
@@ -123,25 +123,16 @@ def export_checkpoint(folder: Path, cases: int) -> Path:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--name", default="structures")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--minutes", type=float, default=110.0)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1)
+    parser = run_arguments(__doc__.splitlines()[0], STRUCTURES, 2000, 110.0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--no-export", action="store_true")
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint")
-    parser.add_argument(
-        "--warm-start", action="store_true", help="a new run begins with the bundled weights"
-    )
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     schedule = Schedule(
         arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers
     )
     folder: Path = work_dir() / "runs" / arguments.name
-    training, held_out = built_cases(held_out=False), built_cases(held_out=True)
+    training, held_out = training_cases(), built_cases(held_out=True)
     if arguments.export_only:
         print(export_checkpoint(folder, len(training)))
         return
@@ -164,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    finish(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import PurePath
 
 from ..errors import BrainstemALSError, ExitCode
@@ -19,10 +20,11 @@ _STEM = re.compile(r"sub-[A-Za-z0-9+]+(_[a-z]+-[A-Za-z0-9+]+)*")
 def derivative_stem(file_name: str | PurePath) -> str:
     """Return the part of a T1's file name that its derivatives share.
 
-    A BIDS name keeps its entities and loses its suffix, its extension and ``desc-``, which the
-    derivatives set themselves. Any other name becomes ``sub-`` and its letters and digits, because
-    BIDS allows nothing else in a label. The caller's name is kept as it is otherwise: a file named
-    after a patient gives derivatives named after that patient.
+    A name that begins with a BIDS subject keeps its entities and loses its extension, ``desc-``,
+    which the derivatives set themselves, and what follows the entities. Any other name becomes
+    ``sub-`` and its letters and digits, because BIDS allows nothing else in a label. The caller's
+    name is kept as it is otherwise: a file named after a patient gives derivatives named after
+    that patient.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def derivative_stem(file_name: str | PurePath) -> str:
     'sub-01_ses-02'
     >>> derivative_stem("sub-01_acq-mprage_desc-preproc_T1w.nii")
     'sub-01_acq-mprage'
+    >>> derivative_stem("sub-01_ses-02_T1w_brain.nii.gz")
+    'sub-01_ses-02'
     >>> derivative_stem("my brain (2).nii.gz")
     'sub-mybrain2'
     >>> derivative_stem("---.nii")
@@ -42,14 +46,8 @@ def derivative_stem(file_name: str | PurePath) -> str:
     """
     name = _EXTENSION.sub("", PurePath(file_name).name)
     parts = name.split("_")
-    entities, suffix = parts[:-1], parts[-1]
-    is_bids = (
-        bool(entities)
-        and entities[0].startswith("sub-")
-        and all(_ENTITY.match(part) for part in entities)
-        and suffix.isalnum()
-    )
-    if is_bids:
+    entities = list(takewhile(_ENTITY.match, parts))
+    if len(entities) < len(parts) and entities and entities[0].startswith("sub-"):
         return "_".join(part for part in entities if not part.startswith("desc-"))
     label = re.sub(r"[^A-Za-z0-9]", "", name.removeprefix("sub-"))
     return f"sub-{label or 'unnamed'}"
