@@ -128,6 +128,10 @@ def test_bench_marks(warm_seconds, peak_gib, expected, tmp_path):
     run = Run(30.0, int(peak_gib * 2**30))
     ants = Run(110.0, 2**30)
     result = bench.Measured("a", run, Run(60.0, 2**30), ants, warm_seconds, 100.0, {})
-    page = bench.page_of([result], [("brainstem", 0.9, 0.8)], 2, 7)
+    dice = {"a": {"ours": {"brainstem": 0.91}, "ants": {"brainstem": 0.87}}}
+    page = bench.page_of([result], dice, 2, 7)
     assert [passed for _, passed in page.marks] == expected
-    assert "limited to 2 threads" in write_page(page, tmp_path).read_text()
+    text = write_page(page, tmp_path).read_text()
+    assert "limited to 2 threads" in text
+    rows = [line for line in text.splitlines() if line.startswith("| a |")]
+    assert [("0.91" in row, "0.87" in row) for row in rows] == [(True, False), (False, True)]
