@@ -162,3 +162,12 @@ def test_coarse_grid_covers_an_oblique_image():
     voxels = (np.linalg.inv(coarse) @ affine @ corners.T)[:3].T
     assert (voxels >= -0.5).all()
     assert (voxels <= np.array(shape) - 0.5).all()
+
+
+def test_no_intracranial_volume_of_a_head_whose_end_was_emptied(segmenter, icbm, icbm_result):
+    """A tool that cuts a head and fills up the rest leaves the image its size."""
+    array = icbm.t1.array.copy()
+    array[..., :32] = 0
+    result = segmenter.segment(Exam(Volume(array, icbm.t1.affine)))
+    assert icbm_result.intracranial_mm3 is not None
+    assert result.intracranial_mm3 is None

@@ -18,12 +18,14 @@ from .preprocess import LOCATOR_SPACING_MM, grounded, normalise_t1
 MULTIPLE = 16  # the locator halves its grid three times; 16 leaves it room
 BORDER_VOXELS = 1
 BRIDGE_VOXELS = 2  # false brain in neck muscles hangs on by less than 16 mm
-# Half the smallest adult brainstem; noise and tops of heads reach 7000.
-MIN_BRAINSTEM_MM3 = 10_000.0
+# Two thirds of the smallest adult brainstem; noise and tops of heads reach 12000.
+MIN_BRAINSTEM_MM3 = 14_000.0
 MIN_PROBABILITY = 0.5
-MAX_HEAD_FACE_MM2 = 400.0  # intracranial area on a face of the image above which a head is cut
+# Intracranial area at the ends of the image above which the head is cut: a neck leaves up to
+# 700 mm2 there by mistake, a cut through the cerebellum over 5000.
+MAX_HEAD_FACE_MM2 = 1500.0
 # The same where the image goes on, but empty. A whole brain without its skull touches such a face
-# too: a cap of 5 mm of a sphere of 70 mm has 2100 mm2. A cut through the cerebellum has over 5000.
+# too: a cap of 6 mm of a sphere of 70 mm has 2500 mm2. A cut through the cerebellum has over 5000.
 MAX_PADDED_FACE_MM2 = 3500.0
 
 
@@ -104,9 +106,9 @@ def locate(t1: Volume, network: Any, classes: tuple[str, ...], device: str, name
     largest = 1 + int(sizes.argmax())
     middle = np.array(ndimage.center_of_mass(stem, pieces, largest))
     centre = affine[:3, :3] @ middle + affine[:3, 3]
-    head = 1.0 - probability[classes.index("background")]
+    head = (1.0 - probability[classes.index("background")]) * covered
     cut = padded_area(t1, head > MIN_PROBABILITY, affine) > MAX_PADDED_FACE_MM2
-    volume = None if cut else _intracranial(head * covered, covered, pieces == largest)
+    volume = None if cut else _intracranial(head, covered, pieces == largest)
     return Location(centre, float(sizes.max()), volume)
 
 
