@@ -73,6 +73,7 @@ SYNTHSEG_CONTEXT = {
     L.THALAMUS: (10, 49),
     L.VENTRAL_DIENCEPHALON: (28, 60),
 }
+PEDUNCLE = "middle_cerebellar_peduncle"
 RIM_MM = 2.0
 AQUEDUCT = by_key()["cerebral_aqueduct"].index
 FOURTH_VENTRICLE = by_key()["fourth_ventricle"].index
@@ -159,12 +160,18 @@ def _picture(array: np.ndarray, classes: dict[str, tuple[int, ...]]) -> np.ndarr
 
 
 def _atlas_picture(atlas: np.ndarray) -> np.ndarray:
-    """The registration picture of our atlas, in the same classes as the sources."""
+    """The registration picture of our atlas, in the same classes as the sources.
+
+    The sources end the brainstem before the middle cerebellar peduncle and count that with the
+    cerebellum; so does the picture, or the registration would draw the peduncle into the pons.
+    """
     out = np.zeros(atlas.shape, np.float32)
-    stem = [s.index for s in load_structures() if s.parent != CONTEXT]
+    stem = [s.index for s in load_structures() if s.parent != CONTEXT and s.stem != PEDUNCLE]
     out[np.isin(atlas, [*stem, AQUEDUCT, L.VENTRAL_DIENCEPHALON])] = PICTURE["brainstem"]
     out[atlas == L.THALAMUS] = PICTURE["thalamus"]
-    out[np.isin(atlas, (L.CEREBELLAR_WHITE, L.CEREBELLAR_GREY))] = PICTURE["cerebellum"]
+    peduncle = [s.index for s in load_structures() if s.stem == PEDUNCLE]
+    cerebellum = (L.CEREBELLAR_WHITE, L.CEREBELLAR_GREY, *peduncle)
+    out[np.isin(atlas, cerebellum)] = PICTURE["cerebellum"]
     out[np.isin(atlas, (FOURTH_VENTRICLE, L.THIRD_VENTRICLE))] = PICTURE["ventricle"]
     return out
 
