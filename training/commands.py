@@ -22,6 +22,7 @@ def run_arguments(
     parser.add_argument("--minutes", type=float, default=minutes, help="resumed parts included")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--no-export", action="store_true")
     parser.add_argument(
         "--warm-start", action="store_true", help="a new run begins with the bundled weights"

@@ -203,7 +203,8 @@ def main() -> None:
     """Command line."""
     arguments = run_arguments(__doc__.splitlines()[0], LOCATOR, 1500, 8.0).parse_args()
     schedule = Schedule(
-        arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers,
+        arguments.steps, arguments.minutes, arguments.rate,
+        seed=arguments.seed, workers=arguments.workers,
         validate_every=200, checkpoint_every=200, class_weights=CLASS_WEIGHTS,
     )  # fmt: skip
     training = training_cases()

@@ -129,7 +129,11 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     schedule = Schedule(
-        arguments.steps, arguments.minutes, seed=arguments.seed, workers=arguments.workers
+        arguments.steps,
+        arguments.minutes,
+        arguments.rate,
+        seed=arguments.seed,
+        workers=arguments.workers,
     )
     folder: Path = work_dir() / "runs" / arguments.name
     training, held_out = training_cases(), built_cases(held_out=True)
@@ -137,7 +141,8 @@ def main() -> None:
         print(export_checkpoint(folder, len(training)))
         return
     sampler = CaseSampler(training)
-    schedule.class_weights = class_weights([sampler.load(case) for case in training[::6]])
+    if not arguments.warm_start:  # a network that has learned already finds the small ones
+        schedule.class_weights = class_weights([sampler.load(case) for case in training[::6]])
     print(f"{len(training)} anatomies to train on, {len(held_out)} held out")
     bundled = default_folder() / f"{STRUCTURES}.ts" if arguments.warm_start else None
     note_origin(folder, bundled)
