@@ -31,8 +31,8 @@ TRAINING_DATA = (
     "training image",
 )
 INTENDED_USE = (
-    "Research use only, not a medical device. Learned from images simulated from atlases and label "
-    "maps of healthy people; no image and no label of a patient was used."
+    "Research use only, not a medical device. Learned from images simulated from atlases and "
+    "public label maps; no image of a patient was used."
 )
 
 
