@@ -39,7 +39,7 @@ $(STAMP_CLI): pyproject.toml constraints.txt
 
 # What training, its evaluation and the tests need besides.
 $(STAMP): $(STAMP_CLI)
-	$(BIN)/python -m pip install --quiet -c $(VENV)/constraints.txt -e '.[cli,train,dev]'
+	$(BIN)/python -m pip install --quiet -c $(VENV)/constraints.txt -e '.[cli,train,dev,slicer]'
 	@touch $@
 
 demo: $(STAMP_CLI) ## Segment the ICBM 2009 T1 and a simulated patient; OUT=folder
@@ -49,6 +49,7 @@ doctor: $(STAMP_CLI) ## Say what is installed, which device, which model
 	$(BIN)/brainstem-als doctor
 
 test: $(STAMP) ## Run the tests
+	Testing/host/system_libraries.sh $(BIN)/python
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP) ## Check style and layers

@@ -12,6 +12,7 @@ import pytest
 from BrainstemALSLib.anatomy import by_key
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.segmentation.result import Segmentation
+from Testing.host.fixtures import host, slicer_host  # noqa: F401  (fixtures of every test)
 
 SUBSAMPLES = 4
 

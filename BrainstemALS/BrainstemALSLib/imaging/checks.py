@@ -2,6 +2,7 @@
 
 Each function returns nothing when all is well and raises BrainstemALSError otherwise, with the
 file's name, the problem and the way out. ``what`` names the image for the reader: ``"T1"``.
+``path`` is the file, or, where an image comes from memory, the name to call it by.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ _CONVERT = "Convert the DICOM series again, for example with dcm2niix."
 _COPY_AGAIN = "Copy or export the file again."
 
 
-def _unreadable(path: Path, problem: str, remedy: str) -> BrainstemALSError:
+def _unreadable(path: Path | str, problem: str, remedy: str) -> BrainstemALSError:
     return BrainstemALSError(path, problem, remedy, ExitCode.UNREADABLE_IMAGE)
 
 
-def _unsuitable(path: Path, problem: str, remedy: str) -> BrainstemALSError:
+def _unsuitable(path: Path | str, problem: str, remedy: str) -> BrainstemALSError:
     return BrainstemALSError(path, problem, remedy, ExitCode.UNSUITABLE_IMAGE)
 
 
@@ -67,12 +68,12 @@ def damaged(path: Path, what: str) -> BrainstemALSError:
     return _unreadable(path, f"this {what} file is incomplete or damaged", _COPY_AGAIN)
 
 
-def singular(path: Path, what: str) -> BrainstemALSError:
+def singular(path: Path | str, what: str) -> BrainstemALSError:
     """Return the refusal of a header whose voxel axes do not span space."""
     return _unreadable(path, f"the orientation in the header of this {what} is not valid", _CONVERT)
 
 
-def sheared(path: Path, what: str) -> BrainstemALSError:
+def sheared(path: Path | str, what: str) -> BrainstemALSError:
     """Return the refusal of a grid whose axes are not perpendicular."""
     return _unsuitable(
         path,
@@ -81,7 +82,7 @@ def sheared(path: Path, what: str) -> BrainstemALSError:
     )
 
 
-def not_numbers(path: Path, what: str) -> BrainstemALSError:
+def not_numbers(path: Path | str, what: str) -> BrainstemALSError:
     """Return the refusal of an image with NaN or infinite voxels."""
     return _unsuitable(
         path,
@@ -197,7 +198,7 @@ def _check_nifti_orientation(path: Path, what: str, header: NiftiHeader) -> None
         )
 
 
-def check_dimensions(path: Path, what: str, size: Sequence[int], components: int) -> None:
+def check_dimensions(path: Path | str, what: str, size: Sequence[int], components: int) -> None:
     """Refuse what is not one three-dimensional scalar image; ``size`` without trailing ones."""
     if components > 1:
         raise _unsuitable(
@@ -215,7 +216,7 @@ def check_dimensions(path: Path, what: str, size: Sequence[int], components: int
         raise _unsuitable(path, f"this {what} is a single slice (2D)", "Give the whole 3D volume.")
 
 
-def check_spacing(path: Path, what: str, spacing: Sequence[float]) -> None:
+def check_spacing(path: Path | str, what: str, spacing: Sequence[float]) -> None:
     """Refuse voxel sizes, in millimetres, outside 0.3-5 mm."""
     low, high = SPACING_RANGE_MM
     # Half a per cent of grace for voxel sizes such as 0.2999 or 5.0002.
@@ -228,7 +229,7 @@ def check_spacing(path: Path, what: str, spacing: Sequence[float]) -> None:
         )
 
 
-def check_axes(path: Path, what: str, axes: np.ndarray) -> None:
+def check_axes(path: Path | str, what: str, axes: np.ndarray) -> None:
     """Refuse voxel axes, shape (3, 3), columns in millimetres, that are singular or sheared."""
     lengths = np.linalg.norm(axes, axis=0)
     if not np.isfinite(axes).all() or (lengths == 0).any():
@@ -240,7 +241,7 @@ def check_axes(path: Path, what: str, axes: np.ndarray) -> None:
         raise sheared(path, what)
 
 
-def check_values(path: Path, what: str, array: np.ndarray) -> None:
+def check_values(path: Path | str, what: str, array: np.ndarray) -> None:
     """Refuse voxels that are not numbers, and an image without any contrast."""
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -251,7 +252,7 @@ def check_values(path: Path, what: str, array: np.ndarray) -> None:
         )
 
 
-def check_field_of_view(path: Path, what: str, volume: Volume) -> None:
+def check_field_of_view(path: Path | str, what: str, volume: Volume) -> None:
     """Refuse an image under 60 mm along any axis: no room for a brainstem and its surroundings."""
     extent = np.array(volume.shape) * volume.spacing
     if extent.min() < SMALLEST_FIELD_MM:
@@ -263,7 +264,7 @@ def check_field_of_view(path: Path, what: str, volume: Volume) -> None:
         )
 
 
-def check_not_ct(path: Path, what: str, volume: Volume) -> None:
+def check_not_ct(path: Path | str, what: str, volume: Volume) -> None:
     """Refuse a computed tomogram, told by its Hounsfield units.
 
     A CT has, all three: air (at or below -900) in 5 % of its voxels or more; of the others a

@@ -25,11 +25,11 @@ MD_MEDIAN_RANGE = (0.4, 1.8)
 SMALLEST_COVERAGE = 0.2
 
 
-def _unsuitable(path: Path, problem: str, remedy: str) -> BrainstemALSError:
+def _unsuitable(path: Path | str, problem: str, remedy: str) -> BrainstemALSError:
     return BrainstemALSError(path, problem, remedy, ExitCode.UNSUITABLE_DIFFUSION)
 
 
-def fractional_anisotropy(path: Path, volume: Volume) -> Volume:
+def fractional_anisotropy(path: Path | str, volume: Volume) -> Volume:
     """Return an FA map clipped to 0-1.
 
     Raises
@@ -53,7 +53,7 @@ def fractional_anisotropy(path: Path, volume: Volume) -> Volume:
     return Volume(np.clip(array, 0.0, 1.0), volume.affine)
 
 
-def mean_diffusivity(path: Path, volume: Volume) -> Volume:
+def mean_diffusivity(path: Path | str, volume: Volume) -> Volume:
     """Return an MD map in 1e-3 mm2/s (the same as um2/ms).
 
     The unit, mm2/s or 1e-3 mm2/s, is told by the median of the voxels that hold tissue: those
@@ -82,7 +82,7 @@ def mean_diffusivity(path: Path, volume: Volume) -> Volume:
     )
 
 
-def check_covers(path: Path, what: str, volume: Volume, t1: Volume) -> None:
+def check_covers(path: Path | str, what: str, volume: Volume, t1: Volume) -> None:
     """Refuse a map that misses the T1, or that would fit it clearly better somewhere else.
 
     It misses the T1 when it covers under a fifth of the middle half of its field of view. Two

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..anatomy import CONTEXT, REGIONS
@@ -79,6 +79,8 @@ def quality_findings(
         *_plausibility(volumes, intracranial),
         *_asymmetry(pairs),
         *_missing_input(segmentation, intracranial),
+        *_other_grids(segmentation.resampled),
+        *_labels_alone(segmentation),
     ]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
@@ -110,7 +112,7 @@ def _resolution(t1: Volume) -> Iterator[Finding]:
     spacing = t1.spacing
     # Headers round: 1.5 mm is stored as 1.5000001.
     coarsest, finest = round(float(spacing.max()), 2), round(float(spacing.min()), 2)
-    size = " x ".join(f"{value:.3g}" for value in spacing)
+    size = _size(spacing)
     if coarsest > SPACING_WARNING_MM:
         hopeless = coarsest > SPACING_ERROR_MM
         yield Finding(
@@ -129,6 +131,10 @@ def _resolution(t1: Volume) -> Iterator[Finding]:
             f"along another ({size} mm).",
             "Compare only with exams of the same protocol; acquire isotropic voxels.",
         )
+
+
+def _size(spacing: Iterable[float]) -> str:
+    return " x ".join(f"{value:.3g}" for value in spacing)
 
 
 def _empty(volumes: tuple[StructureVolume, ...]) -> Iterator[Finding]:
@@ -225,4 +231,24 @@ def _missing_input(segmentation: Segmentation, intracranial: Intracranial) -> It
             "info",
             "Only the T1 was used; tracts and nuclei of the brainstem have little contrast on it.",
             "Give FA and MD maps too, if diffusion was acquired.",
+        )
+
+
+def _other_grids(resampled: dict[str, tuple[float, float, float]]) -> Iterator[Finding]:
+    for name, spacing in resampled.items():
+        yield Finding(
+            f"{name}_resampled",
+            "info",
+            f"The {name.upper()} map lies on another grid ({_size(spacing)} mm) and was resampled.",
+            "Nothing needs to be done where the map lies on the T1; look at both together.",
+        )
+
+
+def _labels_alone(segmentation: Segmentation) -> Iterator[Finding]:
+    if segmentation.probabilities is None:
+        yield Finding(
+            "volumes_from_labels",
+            "info",
+            "The probabilities were not kept, so the volumes were measured on the labels alone.",
+            "Segment again for volumes that count partial voxels, and for confidence.",
         )

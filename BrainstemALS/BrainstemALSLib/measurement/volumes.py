@@ -54,16 +54,19 @@ class StructureVolume:
         are tier A, because their outlines are visible; other composites take the tier of their
         weakest member.
     volume_soft_mm3 : float or None
-        Sum of the probabilities times the voxel volume: partial volume is counted. None for tier C.
+        Sum of the probabilities times the voxel volume: partial volume is counted. The label volume
+        where the probabilities are not known. None for tier C.
     volume_label_mm3 : float or None
         Number of labelled voxels times the voxel volume. None for tier C.
     confidence : float
-        Mean probability over the voxels labelled so, 0-1; NaN where there are none.
+        Mean probability over the voxels labelled so, 0-1; NaN where there are none, or where the
+        probabilities are not known.
     half_range_mm3 : float or None
         Half the difference between the volumes inside the outlines of probability 0.25 and 0.75.
         It says how far the volume would move with the outline. It is not a standard deviation:
         summing voxel-wise variances would give a far smaller number, because errors of
-        neighbouring voxels are correlated, and it would look like a precision nobody has.
+        neighbouring voxels are correlated, and it would look like a precision nobody has. None
+        where the probabilities are not known.
     """
 
     key: str
@@ -85,7 +88,8 @@ def structure_volumes(segmentation: Segmentation) -> tuple[StructureVolume, ...]
     Parameters
     ----------
     segmentation : Segmentation
-        Labels on the T1 grid; probabilities of shape (i, j, k, n_structures) on a box of it.
+        Labels on the T1 grid; probabilities of shape (i, j, k, n_structures) on a box of it, or
+        None: then everything is measured on the labels.
 
     Returns
     -------
@@ -98,9 +102,11 @@ def structure_volumes(segmentation: Segmentation) -> tuple[StructureVolume, ...]
         The model names a structure that the table of structures does not have.
     """
     known = _known_structures(segmentation.keys)
-    probabilities, labels = _support(segmentation)
     voxel = segmentation.labels.voxel_volume
     counts = np.bincount(segmentation.labels.array.ravel(), minlength=256)
+    if segmentation.probabilities is None:
+        return _volumes_of_labels(known, counts * voxel)
+    probabilities, labels = _support(segmentation)
     rows = []
     for position, structure in enumerate(known):
         confidence = segmentation.confidence.get(structure.key, math.nan)
@@ -114,6 +120,18 @@ def structure_volumes(segmentation: Segmentation) -> tuple[StructureVolume, ...]
         confidence = float(together[inside].mean()) if inside.any() else math.nan
         volumes = _volumes(together, int(counts[indices].sum()), voxel)
         rows.append(_composite_row(key, members, volumes, confidence))
+    return tuple(rows)
+
+
+def _volumes_of_labels(known: list[Structure], mm3: np.ndarray) -> tuple[StructureVolume, ...]:
+    """Return the rows of labels alone; ``mm3`` holds the volume of each label."""
+    rows = []
+    for structure in known:
+        volume = float(mm3[structure.index])
+        rows.append(_structure_row(structure, (volume, volume, None), math.nan))
+    for key, members in _composites_of(known):
+        volume = float(mm3[[structure.index for structure in members]].sum())
+        rows.append(_composite_row(key, members, (volume, volume, None), math.nan))
     return tuple(rows)
 
 
@@ -138,9 +156,8 @@ def _known_structures(keys: tuple[str, ...]) -> list[Structure]:
 def _support(segmentation: Segmentation) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities (n_structures, n_voxels) and labels (n_voxels,) of the support."""
     box = segmentation.probabilities
-    first = np.linalg.solve(segmentation.labels.affine, box.affine[:, 3])[:3]
-    start = np.rint(first).astype(int)
-    window = tuple(slice(a, a + n) for a, n in zip(start, box.array.shape[:3], strict=True))
+    size = box.array.shape[:3]
+    window = tuple(slice(a, a + n) for a, n in zip(segmentation.offset, size, strict=True))
     support = box.array.sum(axis=-1, dtype=np.float32) >= SUPPORT_PROBABILITY
     # One row per structure: the last axis of the box is the structures, and summing 44 strided
     # views of it would read the whole box 44 times.
@@ -164,7 +181,7 @@ def _composites_of(known: list[Structure]) -> Iterator[tuple[str, list[Structure
 
 
 def _structure_row(
-    structure: Structure, volumes: tuple[float, float, float], confidence: float
+    structure: Structure, volumes: tuple[float, float, float | None], confidence: float
 ) -> StructureVolume:
     # Tier C rests on a prior alone: its volume would be the atlas', not the patient's.
     soft, label, half_range = (None, None, None) if structure.tier == "C" else volumes
@@ -184,7 +201,10 @@ def _structure_row(
 
 
 def _composite_row(
-    key: str, members: list[Structure], volumes: tuple[float, float, float], confidence: float
+    key: str,
+    members: list[Structure],
+    volumes: tuple[float, float, float | None],
+    confidence: float,
 ) -> StructureVolume:
     sides = {structure.side for structure in members}
     tissues = {structure.tissue for structure in members}

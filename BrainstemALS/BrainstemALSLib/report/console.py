@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ..anatomy import CONTEXT, REGIONS
 from ..measurement import Measures
-from ..measurement.asymmetry import Asymmetry
-from ..measurement.confidence import confidence_word
 from ..measurement.quality import Finding
-from ..measurement.volumes import StructureVolume
 from .statements import RESEARCH_USE, SYNTHETIC_TRAINING
-from .wording import short_name
+from .summary_rows import WHOLE, SummaryRow, summary_rows, volume_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,14 +60,12 @@ def volume_table(measures: Measures) -> Table:
         "Soft volumes; ± is half the range between the outlines of probability 0.25 and 0.75; "
         "L-R is 100 (L - R) / mean, positive when the left is larger."
     )
-    pairs = {pair.key: pair for pair in measures.asymmetries}
-    composites = [row for row in measures.volumes if row.kind == "composite"]
-    _add_group(table, "", composites, pairs)
-    for region in (*REGIONS, CONTEXT):
-        rows = [r for r in measures.volumes if r.kind == "structure" and r.parent == region]
-        if rows:
+    for group, rows in groupby(summary_rows(measures), key=lambda row: row.group):
+        if group != WHOLE:
             table.add_section()
-            _add_group(table, region.capitalize(), rows, pairs)
+            table.add_row(f"[bold]{group.capitalize()}[/bold]")
+        for row in rows:
+            table.add_row(*_cells("" if group == WHOLE else "  ", row))
     return table
 
 
@@ -95,54 +90,13 @@ def print_findings(findings: tuple[Finding, ...], console: Console) -> None:
             )
 
 
-def _add_group(
-    table: Table, heading: str, rows: list[StructureVolume], pairs: dict[str, Asymmetry]
-) -> None:
-    if heading:
-        table.add_row(f"[bold]{heading}[/bold]")
-    indent = "  " if heading else ""
-    by_key = {row.key: row for row in rows}
-    for row in rows:
-        if row.side == "right" and _stem(row) + "_left" in by_key:
-            continue  # shown beside its left
-        sides = [row]
-        if row.side == "left" and _stem(row) + "_right" in by_key:
-            sides.append(by_key[_stem(row) + "_right"])
-        table.add_row(*_cells(indent, sides, pairs.get(_stem(row))))
-
-
-def _cells(indent: str, sides: list[StructureVolume], pair: Asymmetry | None) -> list[str]:
-    name = short_name(sides[0].name)
+def _cells(indent: str, row: SummaryRow) -> list[str]:
     left = right = index = ""
-    if sides[0].side in ("left", "right"):
-        name = name if len(sides) == 2 else f"{name}, {sides[0].side}"
-        volumes = {row.side: row.volume_soft_mm3 for row in sides}
-        left = _number(volumes.get("left"))
-        right = _number(volumes.get("right"))
-        index = (
-            "n/a" if pair is None or pair.index_percent is None else f"{pair.index_percent:+.1f}"
-        )
-    total = _sum(row.volume_soft_mm3 for row in sides)
-    spread = _sum(row.half_range_mm3 for row in sides)
-    # The weaker side decides: a pair is no better known than its worse half.
-    weakest = min(sides, key=lambda row: row.confidence if row.confidence == row.confidence else -1)
-    word = confidence_word(weakest.confidence, weakest.tier)
-    style = _WORD_STYLE[word]
-    number = "" if word == "none" else f" {weakest.confidence:.2f}"
-    confidence = f"[{style}]{word}{number}[/{style}]"
-    return [indent + name, left, right, _number(total), _number(spread), index, confidence]
-
-
-def _stem(row: StructureVolume) -> str:
-    return row.key.removesuffix(f"_{row.side}")
-
-
-def _sum(values) -> float | None:
-    known = list(values)
-    return None if any(value is None for value in known) else sum(known)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "n/a"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    if row.has_sides:
+        left, right = volume_text(row.left_mm3), volume_text(row.right_mm3)
+        index = "n/a" if row.index_percent is None else f"{row.index_percent:+.1f}"
+    number = "" if row.word == "none" else f" {row.confidence:.2f}"
+    style = _WORD_STYLE[row.word]
+    confidence = f"[{style}]{row.word}{number}[/{style}]"
+    total, spread = volume_text(row.total_mm3), volume_text(row.spread_mm3)
+    return [indent + row.name, left, right, total, spread, index, confidence]

@@ -12,6 +12,10 @@ MIN_CUT_MM2 = 20.0  # smaller contacts are noise
 _FACES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
 
 
+Slabs = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""First and last voxel with an image in it, along each axis."""
+
+
 def cut_faces(stem: np.ndarray, t1: Volume) -> dict[str, float]:
     """Area (mm2) of brainstem within 1.5 mm of each face of the field of view, where notable.
 
@@ -19,16 +23,34 @@ def cut_faces(stem: np.ndarray, t1: Volume) -> dict[str, float]:
     slices) are outside. The mask of a skull-stripped head that ends well below the medulla cuts
     nothing; one that ends within 1.5 mm of it cannot be told from a cut, and counts as one.
     """
+    return faces_within(Volume(stem, t1.affine), filled_extent(t1))
+
+
+def filled_extent(t1: Volume) -> Slabs:
+    """Where along each axis the image of a T1 begins and ends, see ``filled_slabs``."""
+    return tuple(filled_slabs(t1.array, axis) for axis in range(3))
+
+
+def faces_within(stem: Volume, filled: Slabs) -> dict[str, float]:
+    """``cut_faces`` for one who has no longer the T1, but knows where its image ends.
+
+    Parameters
+    ----------
+    stem : Volume
+        bool, the whole grid of the T1.
+    filled : tuple
+        As ``filled_extent`` returns it.
+    """
     out: dict[str, float] = {}
     for axis in range(3):
-        direction = t1.affine[:3, axis]
+        direction = stem.affine[:3, axis]
         world = int(np.abs(direction).argmax())
         depth = max(1, round(BORDER_MM / float(np.linalg.norm(direction))))
-        area = t1.voxel_volume / float(np.linalg.norm(direction))
-        first, last = filled_slabs(t1.array, axis)
+        area = stem.voxel_volume / float(np.linalg.norm(direction))
+        first, last = filled[axis]
         for end, part in (
-            (0, stem.take(range(min(first + depth, stem.shape[axis])), axis)),
-            (1, stem.take(range(max(last + 1 - depth, 0), stem.shape[axis]), axis)),
+            (0, stem.array.take(range(min(first + depth, stem.shape[axis])), axis)),
+            (1, stem.array.take(range(max(last + 1 - depth, 0), stem.shape[axis]), axis)),
         ):
             contact = float(part.any(axis).sum() * area)
             if contact >= MIN_CUT_MM2:

@@ -19,9 +19,10 @@ class Segmentation:
         uint8, the whole T1 grid; values are ``Structure.index``, 0 is background.
     entropy : Volume
         float32, the whole T1 grid; Shannon entropy divided by ``log(classes)``, 0-1.
-    probabilities : Volume
+    probabilities : Volume or None
         float16 array of shape (i, j, k, n_structures) on a box cut from the T1 grid (its affine is
-        shifted accordingly); outside the box every probability is 0. Last axis as ``keys``.
+        shifted accordingly); outside the box every probability is 0. Last axis as ``keys``. None
+        for labels whose probabilities were not kept: the segmenter always returns them.
     keys : tuple of str
         Structure keys of the last axis of ``probabilities``.
     confidence : dict
@@ -42,11 +43,13 @@ class Segmentation:
         ``"right"``, ``"anterior"``, ``"posterior"``) to mm2 of brainstem on it; empty if none.
     timings : dict
         Seconds by stage.
+    resampled : dict
+        Channel in use that lies on another grid than the T1, to its voxel size (mm) along its axes.
     """
 
     labels: Volume
     entropy: Volume
-    probabilities: Volume
+    probabilities: Volume | None
     keys: tuple[str, ...]
     confidence: dict[str, float]
     intracranial_mm3: float | None
@@ -57,6 +60,13 @@ class Segmentation:
     unused: tuple[str, ...] = ()
     touches_border: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+    resampled: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    @property
+    def offset(self) -> tuple[int, int, int]:
+        """First voxel of the box of ``probabilities`` in the grid of the T1."""
+        first = np.linalg.solve(self.labels.affine, self.probabilities.affine[:, 3])[:3]
+        return tuple(int(n) for n in np.rint(first))
 
     def probability(self, key: str) -> np.ndarray:
         """Return the probability of one structure, shape (i, j, k), on the box."""

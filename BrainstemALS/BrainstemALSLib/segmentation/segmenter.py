@@ -11,7 +11,7 @@ import numpy as np
 from ..anatomy import CONTEXT, by_key
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.exam import Exam
-from ..imaging.geometry import resample
+from ..imaging.geometry import resample, same_grid
 from ..imaging.volume import Volume
 from . import models
 from .device import choose_device
@@ -128,6 +128,7 @@ class Segmenter:
         out = self._on_patient_grid(exam.t1, box, name, place, modalities, unused)
         clock.stop("resample")
         out.timings.update(clock.seconds)
+        out.resampled.update(_on_other_grids(exam, modalities))
         progress("segmented", 0.9, "Segmented")
         return out
 
@@ -202,6 +203,17 @@ class Segmenter:
             model=self.identity,
             touches_border=cut_faces(np.isin(full_labels, stem_values), t1),
         )
+
+
+def _on_other_grids(
+    exam: Exam, modalities: tuple[str, ...]
+) -> dict[str, tuple[float, float, float]]:
+    maps = {name: getattr(exam, name) for name in modalities if name != "t1"}
+    return {
+        name: tuple(float(size) for size in volume.spacing)
+        for name, volume in maps.items()
+        if not same_grid(exam.t1, volume)
+    }
 
 
 class _Clock:

@@ -1,0 +1,1 @@
+"""The panel inside 3D Slicer. Written against PythonQt: Qt properties are attributes."""

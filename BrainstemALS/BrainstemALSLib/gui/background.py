@@ -1,0 +1,77 @@
+"""One function that waits for a disk, beside the window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .steps import Steps
+
+_LEND_S = 0.015
+
+
+class Background:
+    """Runs a function in a thread while the window stays alive.
+
+    Slicer's Python rests while Qt waits for events, and its threads with it; so the interpreter is
+    lent to the thread for some milliseconds between events. The function must not touch Qt, MRML
+    or VTK.
+    """
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._steps: Steps | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the function has not returned yet."""
+        return self._steps is not None and self._steps.running
+
+    def start(
+        self,
+        function: Callable[[], Any],
+        finished: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Begin.
+
+        Parameters
+        ----------
+        function : callable
+            Runs in the thread.
+        finished : callable
+            Gets what it returned, in the GUI thread.
+        failed : callable
+            Gets the exception that it raised, in the GUI thread.
+        """
+        outcome: list[Any] = []
+        problem: list[Exception] = []
+
+        def work() -> None:
+            try:
+                outcome.append(function())
+            except Exception as raised:
+                problem.append(raised)
+
+        def done() -> None:
+            if problem:
+                failed(problem[0])
+            else:
+                finished(outcome[0])
+
+        self._thread = threading.Thread(target=work, name="BrainstemALS", daemon=False)
+        self._steps = Steps(done, failed)
+        self._thread.start()
+        self._steps.start(_lend(self._thread))
+
+    def wait(self) -> None:
+        """Block until the function has returned; ``finished`` is called by the next event."""
+        if self._thread is not None:
+            self._thread.join()
+
+
+def _lend(thread: threading.Thread) -> Iterator[float]:
+    while thread.is_alive():
+        thread.join(_LEND_S)
+        yield 0.0

@@ -1,0 +1,202 @@
+"""The panel: puts the sections together and carries a visit through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slicer.i18n import tr as _
+
+from ..annotation.drafts import Draft
+from ..measurement import Measures
+from ..report.statements import RESEARCH_USE, SYNTHETIC_TRAINING
+from ..scene.results import show_measures
+from . import settings
+from .approval_section import ApprovalSection
+from .correct_section import CorrectSection
+from .exam_section import ExamSection
+from .export_section import ExportSection
+from .install_section import InstallSection
+from .measuring import Measuring
+from .messages import Messages
+from .recovery import show_draft
+from .results_section import ResultsSection
+from .segment_section import SegmentSection
+from .segmentation_run import SegmentationRun
+from .shortcuts import Shortcuts
+from .stage_section import StageSection
+from .stopwatch import Stopwatch
+from .ui_files import load_panel
+from .views_section import ViewsSection
+from .visit import Visit
+from .worker_jobs import WorkerJobs
+
+
+class Panel:
+    """What the module shows; told by ``Visit`` what happens in the scene.
+
+    Parameters
+    ----------
+    layout : QLayout
+        Of the module's widget.
+    parameter_node : callable
+        Returns the module's parameter node of the scene.
+    """
+
+    def __init__(self, layout: object, parameter_node: Callable[[], object]):
+        self.widget, self.ui = load_panel()
+        layout.addWidget(self.widget)
+        ui = self.ui
+        ui.researchLabel.text = f"{_(RESEARCH_USE)} {_(SYNTHETIC_TRAINING)}"
+        self.messages = Messages(ui)
+        self.visit = Visit(parameter_node, ui, self)
+        self.jobs = WorkerJobs(settings.local_folder() / "logs")
+        self._stopwatch = Stopwatch()
+        self._install = InstallSection(ui, self.visit_changed)
+        self._exam = ExamSection(ui, lambda: self.visit.parameters)
+        self._segment = SegmentSection(ui, lambda: self.visit.parameters)
+        self._correct = CorrectSection(ui, self.visit, self.messages)
+        self._results = ResultsSection(ui, self._correct.pick)
+        self._views = ViewsSection(ui, self.visit, self.messages)
+        self._measuring = Measuring(self.visit, self.jobs, self.messages, self._measured)
+        self._approval = ApprovalSection(ui, self.visit, self.messages, self._recovered)
+        self._export = ExportSection(ui, self.visit, self.messages)
+        StageSection(ui)
+        self.run = SegmentationRun(
+            self.visit,
+            self.jobs,
+            self._segment,
+            self.messages,
+            self._correct.editor.save_for_undo,
+            self._new_result,
+            self.visit_changed,
+        )
+        self._shortcuts = Shortcuts(ui, self.widget)
+        ui.segmentButton.clicked.connect(self._start)
+        ui.cancelButton.clicked.connect(lambda *_: self.run.cancel())
+        ui.showAllButton.clicked.connect(self._correct.show_all)
+        ui.undoRunButton.clicked.connect(self._undo_run)
+        self._install.look()
+        self.visit.open()
+
+    def enter(self) -> None:
+        """The module comes into view."""
+        self._install.look()
+        if self.visit.parameters is None:
+            self.visit.open()
+        self._correct.editor.enter()
+        self._shortcuts.enabled(True)
+        self._stopwatch.start()
+        self._approval.offer_recovery()
+        self.visit_changed()
+
+    def exit(self) -> None:
+        """Another module comes into view; what runs goes on."""
+        self._shortcuts.enabled(False)
+        self._correct.editor.leave()
+        self._stopwatch.stop()
+
+    def close(self) -> None:
+        """Slicer closes, or the module is loaded again."""
+        self._measuring.stop()
+        self._views.stop()
+        self._approval.close()
+        self.jobs.close()
+        self._install.close()
+        self.visit.close()
+
+    # What Visit tells.
+
+    def visit_opened(self) -> None:
+        """Show what was found in the scene."""
+        self.run.forget()
+        self._correct.editor.renew()
+        self._new_result()
+        if self.visit.result is not None and self.visit.outcome is None:
+            self.messages.warning(
+                _("The record of this result can't be read: segment again to see its volumes.")
+            )
+
+    def visit_changed(self) -> None:
+        """Show the state of parameters and nodes."""
+        parameters = self.visit.parameters
+        if parameters is None:
+            return
+        self._exam.update(parameters)
+        self._segment.update(parameters, self._install.ready, self._install.problem)
+        self._correct.update()
+        self._approval.update()
+        self._export.update()
+        self.ui.undoRunButton.enabled = self.run.can_undo
+
+    def visit_lost(self, what: str) -> None:
+        """Let go of what is no longer there, and say so where something was running."""
+        if what == "scene":
+            self.run.cancel(_("The scene was closed, so the segmentation was cancelled."))
+            self._approval.autosave()
+        elif what == "T1":
+            self.run.cancel(_("The T1 was removed, so the segmentation was cancelled."))
+        if what != "T1":
+            self._measuring.stop()
+            self._views.stop()
+            self._approval.forget_edits()
+            self.run.forget()
+            self._results.clear()
+
+    def segments_edited(self) -> None:
+        """An expert is at work."""
+        self.visit.parameters.seconds_spent += self._stopwatch.edited()
+        self._approval.edited()
+        self._measuring.soon()
+        self._export.update()
+
+    # What the user does.
+
+    def _start(self, *_args: object) -> None:
+        with self.messages.refusals():
+            self.run.start(settings.remembered("model"))
+            self.visit_changed()
+
+    def _undo_run(self, *_args: object) -> None:
+        with self.messages.refusals():
+            self.run.undo()
+            self.messages.info(_("The last segmentation was taken back."))
+
+    def _recovered(self, draft: Draft) -> None:
+        show_draft(draft, self.visit)
+        self._new_result()
+        self.messages.info(_("The correction is back. It is not approved yet."))
+
+    # What becomes of results.
+
+    def _new_result(self) -> None:
+        """Show the result that ``visit`` has now; None too."""
+        visit = self.visit
+        self._correct.new_result()
+        self._views.new_result()
+        if visit.result is None or visit.outcome is None:
+            self._results.clear()
+        else:
+            if visit.result.record and visit.measures is not None and visit.result.corrected():
+                visit.measures = None  # of a loaded scene: they are from before the corrections
+            self._show_measures(visit.measures or visit.outcome.measures)
+            self.ui.resultsSectionButton.collapsed = False
+            if visit.measures is None:
+                self._measuring.soon()
+        self.visit_changed()
+
+    def _measured(self, measures: Measures) -> None:
+        with self.messages.refusals():
+            with self.visit.own_writes():
+                show_measures(self.visit.result, measures)
+            self._show_measures(measures)
+            self.visit_changed()
+
+    def _show_measures(self, measures: Measures) -> None:
+        outcome = self.visit.outcome
+        names = {name: model.get("version", "") for name, model in outcome.model.items()}
+        summary = _("From {images}. Model {version}, learned from simulated images.").format(
+            images=", ".join(name.upper() for name in outcome.modalities),
+            version=names.get("structures", ""),
+        )
+        with self.messages.refusals():
+            self._results.show(measures, summary, self.visit.result.corrected())

@@ -1,0 +1,55 @@
+"""What the panel remembers in the scene: one parameter node of the module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import slicer
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+from ..prognosis.alsfrs import HIGHEST_RATING, ITEMS, NOT_RATED
+
+Rating = Annotated[int, WithinRange(NOT_RATED, HIGHEST_RATING)]
+
+
+@parameterNodeWrapper
+class VisitParameters:
+    """State of one visit, saved with the scene.
+
+    ``t1``, ``fa``, ``md``, ``dti`` are the inputs and ``segmentation`` what was made of them.
+    ``subject_code`` and ``visit_date`` (YYYY-MM-DD) name what is exported and approved; ``age`` is
+    in years, 0 for not given; ``sex`` is ``F``, ``M`` or empty, as in BIDS; ``alsfrs1`` to
+    ``alsfrs12`` are the ratings of the ALSFRS-R, -1 for not rated. ``seconds_spent`` is the time an
+    expert has worked on ``segmentation`` since it was made or last approved.
+    """
+
+    t1: slicer.vtkMRMLScalarVolumeNode
+    fa: slicer.vtkMRMLScalarVolumeNode
+    md: slicer.vtkMRMLScalarVolumeNode
+    dti: slicer.vtkMRMLDiffusionTensorVolumeNode
+    segmentation: slicer.vtkMRMLSegmentationNode
+    subject_code: str
+    visit_date: str
+    age: Annotated[int, WithinRange(0, 120)] = 0
+    sex: str
+    alsfrs1: Rating = NOT_RATED
+    alsfrs2: Rating = NOT_RATED
+    alsfrs3: Rating = NOT_RATED
+    alsfrs4: Rating = NOT_RATED
+    alsfrs5: Rating = NOT_RATED
+    alsfrs6: Rating = NOT_RATED
+    alsfrs7: Rating = NOT_RATED
+    alsfrs8: Rating = NOT_RATED
+    alsfrs9: Rating = NOT_RATED
+    alsfrs10: Rating = NOT_RATED
+    alsfrs11: Rating = NOT_RATED
+    alsfrs12: Rating = NOT_RATED
+    device: str = "auto"
+    flip: bool
+    outline_only: bool
+    seconds_spent: float
+
+
+def alsfrs_ratings(parameters: VisitParameters) -> list[int]:
+    """Return the twelve ratings in their order."""
+    return [getattr(parameters, f"alsfrs{n}") for n in range(1, len(ITEMS) + 1)]

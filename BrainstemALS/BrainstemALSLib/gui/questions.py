@@ -1,0 +1,42 @@
+"""Questions that only the user can answer."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+
+def what_becomes_of(count: int) -> str | None:
+    """Ask what a new run does with corrected structures.
+
+    Parameters
+    ----------
+    count : int
+        How many were corrected.
+
+    Returns
+    -------
+    str or None
+        ``keep``, ``replace`` or ``new``, as ``scene.results.show_outcome`` wants it; None to let
+        everything be.
+    """
+    box = qt.QMessageBox(slicer.util.mainWindow())
+    box.setWindowTitle(_("Brainstem ALS"))
+    box.setIcon(qt.QMessageBox.Question)
+    box.setText(
+        _("{count} structures were corrected by hand. What shall become of them?").format(
+            count=count
+        )
+    )
+    answers = {
+        _("Keep corrections"): "keep",
+        _("Replace everything"): "replace",
+        _("Make a new segmentation"): "new",
+    }
+    for text in answers:
+        box.addButton(text, qt.QMessageBox.AcceptRole)
+    box.addButton(qt.QMessageBox.Cancel)
+    box.exec_()
+    clicked = box.clickedButton()
+    return answers.get(clicked.text.replace("&", "")) if clicked is not None else None

@@ -1,0 +1,228 @@
+"""One run: from the chosen images to a result in the scene, without ever holding the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import slicer
+from slicer.i18n import tr as _
+
+from ..errors import BrainstemALSError
+from ..scene import views
+from ..scene.history import RunUndo
+from ..scene.results import ResultNodes, approved_case, show_outcome
+from ..scene.volumes import tensors_from_node, volume_from_node
+from ..worker.outcome import Outcome
+from ..worker.requests import remove_inputs, segment_params, write_exam
+from .messages import Messages
+from .questions import what_becomes_of
+from .segment_section import SegmentSection
+from .steps import Steps
+from .visit import Visit
+from .worker_jobs import Job, WorkerJobs
+
+
+class SegmentationRun:
+    """Starts, cancels and finishes runs.
+
+    Parameters
+    ----------
+    visit : Visit
+    jobs : WorkerJobs
+    section : SegmentSection
+    messages : Messages
+    save_for_undo : callable
+        Called before a result is written into, so that the editor's undo leads back to it.
+    shown : callable
+        Called once the new result is in the scene and in ``visit``.
+    ended : callable
+        Called whenever a run has ended, however it did.
+    """
+
+    def __init__(
+        self,
+        visit: Visit,
+        jobs: WorkerJobs,
+        section: SegmentSection,
+        messages: Messages,
+        save_for_undo: Callable[[], None],
+        shown: Callable[[], None],
+        ended: Callable[[], None],
+    ):
+        self._visit, self._jobs, self._section, self._messages = visit, jobs, section, messages
+        self._save_for_undo, self._shown, self._ended = save_for_undo, shown, ended
+        self._steps = Steps(self._done, self._broken)
+        self._undo: RunUndo | None = None
+        self._lost = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        job = self._jobs.running
+        return self._steps.running or (job is not None and job.command == "segment")
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the last run wrote into a result and can be taken back."""
+        return self._undo is not None and self._undo.can_undo and not self.running
+
+    def start(self, model_dir: str = "") -> None:
+        """Begin a run on the chosen images; asks about corrections first.
+
+        Parameters
+        ----------
+        model_dir : str
+            Folder of models; empty for the bundled ones.
+
+        Raises
+        ------
+        BrainstemALSError
+            The images can't be used.
+        """
+        nodes = self._visit.inputs()
+        t1 = nodes["t1"]
+        images = {
+            role: volume_from_node(node, role.upper())
+            for role, node in nodes.items()
+            if role != "dti"
+        }
+        if "dti" in nodes:
+            images["tensors"] = tensors_from_node(nodes["dti"])
+        previous = self._previous(t1)
+        corrected = _policy(previous)
+        if corrected is None:
+            return
+        parameters = self._visit.parameters
+        folder = self._jobs.new_folder()
+        params = segment_params(
+            folder,
+            **images,
+            device=parameters.device,
+            flip=parameters.flip,
+            model_dir=model_dir or None,
+        )
+
+        def finished(outcome: Outcome) -> None:
+            remove_inputs(folder)
+            self._section.progress(1.0, _("Showing the result"))
+            self._steps.start(self._show(outcome, t1, previous, corrected))
+
+        self._messages.clear()
+        self._lost = ""
+        self._visit.hold(t1)
+        self._section.begin()
+        self._jobs.start(
+            Job(
+                "segment",
+                params,
+                write_exam(folder, **images),
+                finished,
+                self._failed,
+                self._cancelled,
+                self._section.progress,
+            )
+        )
+
+    def cancel(self, lost: str = "") -> None:
+        """Stop the run; the scene stays as it is.
+
+        Parameters
+        ----------
+        lost : str
+            Why, for the user, where it was not the user who cancelled.
+        """
+        if not self.running:
+            return
+        self._lost = lost
+        self._section.cancelling()
+        if self._steps.running:
+            self._steps.stop()
+            self._cancelled()
+        else:
+            self._jobs.cancel()
+
+    def undo(self) -> None:
+        """Take the last run back.
+
+        Raises
+        ------
+        BrainstemALSError
+            The result was approved or deleted since.
+        """
+        with self._visit.own_writes():
+            self._undo.undo()
+        self._undo = None
+        self._shown()
+
+    def forget(self) -> None:
+        """Forget what could be undone: the scene is another one."""
+        self._undo = None
+
+    def _previous(self, t1: object) -> ResultNodes | None:
+        current = self._visit.result
+        return current if current is not None and current.t1 is t1 else ResultNodes.find(t1)
+
+    def _show(
+        self, outcome: Outcome, t1: object, previous: ResultNodes | None, corrected: str
+    ) -> Iterator[float]:
+        """Put the result into the scene; the window gets its turn between the parts."""
+        yield 0.0
+        undo = None
+        # It may have been deleted or approved while the worker was at it.
+        if previous is not None and previous.segmentation.GetScene() is not slicer.mrmlScene:
+            previous = None
+        if previous is not None and corrected != "new":
+            undo = RunUndo(previous)
+            self._save_for_undo()
+            yield 0.2
+        with self._visit.own_writes():
+            nodes = show_outcome(outcome, t1, corrected=corrected, previous=previous)
+        overwritten = previous is not None and nodes.segmentation is previous.segmentation
+        self._undo = undo if overwritten else None
+        yield 0.6
+        self._visit.show(nodes, outcome)
+        if nodes.corrected():
+            self._visit.measures = None  # what was kept has to be measured with the rest
+        self._visit.parameters.segmentation = nodes.segmentation
+        self._section.ran_on(outcome.device, outcome.device_reason)
+        yield 0.8
+        self._shown()
+        middle = views.centre_of(nodes.segmentation, "basis_pontis_left")
+        if middle is not None:
+            views.jump_to(slicer.mrmlScene, middle)
+        if nodes.notice:
+            self._messages.info(_(nodes.notice))
+
+    def _done(self) -> None:
+        seconds = sum(self._visit.outcome.timings.values()) if self._visit.outcome else 0.0
+        self._end(_("Done in {seconds:.0f} s.").format(seconds=seconds))
+
+    def _failed(self, refusal: BrainstemALSError) -> None:
+        self._end(_("Not segmented."))
+        self._messages.error(str(refusal))
+
+    def _broken(self, problem: Exception) -> None:
+        self._end(_("Not segmented."))
+        with self._messages.refusals():
+            raise problem
+
+    def _cancelled(self) -> None:
+        self._end(_("Cancelled; the scene was left as it was."))
+        if self._lost:
+            self._messages.warning(self._lost)
+
+    def _end(self, text: str) -> None:
+        self._visit.hold(None)
+        self._section.idle(text)
+        self._ended()
+
+
+def _policy(previous: ResultNodes | None) -> str | None:
+    """What becomes of an earlier result; None when the user decides to let it be."""
+    if previous is None:
+        return "new"
+    # Where nobody knows what was corrected, show_outcome makes a new one and says so.
+    if approved_case(previous.segmentation) is not None or previous.predicted() is None:
+        return "keep"
+    corrected = previous.corrected()
+    return what_becomes_of(len(corrected)) if corrected else "replace"

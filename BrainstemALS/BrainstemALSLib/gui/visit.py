@@ -1,0 +1,192 @@
+"""The visit that the panel shows: parameters, result nodes, measures. It follows the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from ..errors import BrainstemALSError
+from ..measurement import Measures
+from ..scene.patients import check_one_patient
+from ..scene.results import ResultNodes
+from ..worker.outcome import Outcome
+from .parameters import VisitParameters
+
+
+class VisitListener(Protocol):
+    """Who wants to know what happens to a visit."""
+
+    def visit_opened(self) -> None:
+        """Parameters and result were taken from the scene."""
+
+    def visit_changed(self) -> None:
+        """A parameter or a node changed."""
+
+    def visit_lost(self, what: str) -> None:
+        """The ``scene`` closes, or the ``segmentation`` or the ``T1`` of a run was removed."""
+
+    def segments_edited(self) -> None:
+        """Somebody changed a segment of the current result."""
+
+
+class Visit(VTKObservationMixin):
+    """State of the panel, kept in the scene and found there again.
+
+    Parameters
+    ----------
+    parameter_node : callable
+        Returns the module's parameter node of the scene.
+    ui : object
+        Widgets bound to the parameters.
+    listener : VisitListener
+        Told of what happens to the visit.
+
+    Attributes
+    ----------
+    parameters : VisitParameters or None
+        None while the scene closes.
+    result : ResultNodes or None
+        The current result.
+    outcome : Outcome or None
+        What ``result`` was made of; of a loaded scene without probabilities.
+    measures : Measures or None
+        Of ``result`` as it is now; None while a correction has not been measured yet.
+    edits : int
+        Counts the changes of segments that were not ours.
+    """
+
+    def __init__(self, parameter_node: Callable[[], object], ui: object, listener: VisitListener):
+        super().__init__()
+        self._parameter_node, self._ui, self._listener = parameter_node, ui, listener
+        self._gui_tag = self._observer = self._held = None
+        self._own_writes = 0
+        self.parameters: VisitParameters | None = None
+        self.result: ResultNodes | None = None
+        self.outcome: Outcome | None = None
+        self.measures: Measures | None = None
+        self.edits = 0
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self._scene_closes)
+        self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
+        self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
+        self.addObserver(scene, scene.NodeRemovedEvent, self._node_removed)
+
+    def open(self) -> None:
+        """Take the state from the scene; again after it was closed or another was loaded."""
+        self.release()
+        self.parameters = VisitParameters(self._parameter_node())
+        self._gui_tag = self.parameters.connectGui(self._ui)
+        self._observer = self.parameters.AddObserver(
+            vtk.vtkCommand.ModifiedEvent, lambda *_: self._listener.visit_changed()
+        )
+        result = ResultNodes.from_segmentation(self.parameters.segmentation)
+        self.show(result, None if result is None else outcome_in_scene(result))
+        self._listener.visit_opened()
+
+    def release(self) -> None:
+        """Let go of the scene's state."""
+        self.show(None)
+        if self.parameters is not None:
+            self.parameters.disconnectGui(self._gui_tag)
+            self.parameters.RemoveObserver(self._observer)
+        self.parameters = self._gui_tag = self._observer = None
+
+    def close(self) -> None:
+        """Let go of the scene altogether."""
+        self.release()
+        self.removeObservers()
+
+    def inputs(self) -> dict[str, object]:
+        """Return the chosen nodes by role: ``t1``, and ``fa``, ``md``, ``dti`` where given.
+
+        Raises
+        ------
+        BrainstemALSError
+            No T1, or images of two patients.
+        """
+        parameters = self.parameters
+        nodes = {role: getattr(parameters, role) for role in ("t1", "fa", "md", "dti")}
+        if nodes["fa"] is not None and nodes["md"] is not None:
+            nodes["dti"] = None  # nothing is left for it to give
+        check_one_patient({role.upper(): node for role, node in nodes.items()})
+        return {role: node for role, node in nodes.items() if role == "t1" or node is not None}
+
+    def show(self, result: ResultNodes | None, outcome: Outcome | None = None) -> None:
+        """Make a result the current one, and watch its segments."""
+        if self.result is not None:
+            self._watch(self.result.segmentation, on=False)
+        self.result, self.outcome = result, outcome
+        self.measures = None if outcome is None else outcome.measures
+        if result is not None:
+            self._watch(result.segmentation, on=True)
+
+    @contextmanager
+    def own_writes(self) -> Iterator[None]:
+        """What changes in the segments within the block is not the expert's doing."""
+        self._own_writes += 1
+        try:
+            yield
+        finally:
+            self._own_writes -= 1
+
+    def hold(self, t1: object | None) -> None:
+        """Name the T1 that is being segmented, so that its loss is noticed; None for none."""
+        self._held = t1
+
+    def _watch(self, node: object, *, on: bool) -> None:
+        segmentation = node.GetSegmentation()
+        if segmentation is None:
+            return
+        act = self.addObserver if on else self.removeObserver
+        for event in (
+            segmentation.SourceRepresentationModified,
+            segmentation.SegmentAdded,
+            segmentation.SegmentRemoved,
+        ):
+            act(segmentation, event, self._segments_changed)
+
+    def _segments_changed(self, *_args: object) -> None:
+        if not self._own_writes:
+            self.measures = None
+            self.edits += 1
+            self._listener.segments_edited()
+
+    def _scene_closes(self, *_args: object) -> None:
+        self._listener.visit_lost("scene")
+        self.release()
+
+    def _scene_changed(self, *_args: object) -> None:
+        self.open()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _node_removed(self, _caller: object, _event: object, node: object) -> None:
+        if self.parameters is None or slicer.mrmlScene.IsClosing():
+            return
+        if self.result is not None and node is self.result.segmentation:
+            self.show(None)
+            self._listener.visit_lost("segmentation")
+        elif self._held is not None and node is self._held:
+            self._held = None
+            self._listener.visit_lost("T1")
+        self._listener.visit_changed()
+
+
+def outcome_in_scene(result: ResultNodes) -> Outcome | None:
+    """Return the outcome of a result in a loaded scene, without probabilities; None if it is gone.
+
+    Its measures are those of the run, before any correction.
+    """
+    prediction = result.predicted()
+    if prediction is None or not result.record:
+        return None
+    entropy = np.zeros(prediction.shape, np.float32)
+    try:
+        return Outcome.from_record(result.record, np.array(prediction), entropy)
+    except BrainstemALSError:
+        return None

@@ -1,0 +1,1 @@
+"""Clinical scales of ALS. Stage and risk follow with the models that learn from them."""

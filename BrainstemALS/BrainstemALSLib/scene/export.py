@@ -1,0 +1,174 @@
+"""Files of a corrected result: NIfTI and seg.nrrd for programs, TSV and CSV for people."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import slicer
+import vtk
+
+from ..errors import BrainstemALSError, ExitCode
+from ..imaging.staging import staged_output, unwritable
+from ..imaging.volume import Volume
+from ..imaging.writing import write_volume
+from ..measurement import Measures
+from ..report.naming import chosen_stem, derivative_name
+from ..report.tables import (
+    LABEL_COLUMNS,
+    VOLUME_COLUMNS,
+    label_rows,
+    volume_rows,
+    write_tsv,
+)
+from .labelmap import placed
+from .nodes import grid_shape, matrix_of, parent_to_world, voxel_to_world
+from .result_nodes import ResultNodes
+
+_FILES = (
+    ("dseg", ".nii.gz"),
+    ("dseg", ".tsv"),
+    ("dseg", ".seg.nrrd"),
+    ("volumes", ".tsv"),
+    ("volumes", ".csv"),
+)
+
+
+def export_stem(subject: str, visit_date: str = "") -> str:
+    """Return the stem of file names: subject code and visit date, never the name of a node.
+
+    Parameters
+    ----------
+    subject : str
+        Code of the subject.
+    visit_date : str
+        ISO date, or empty.
+
+    Raises
+    ------
+    BrainstemALSError
+        USAGE: there is no code, or it has other signs than letters and digits.
+
+    Examples
+    --------
+    >>> export_stem("P07", "2026-03-14")
+    'sub-P07_ses-20260314'
+    """
+    code = subject.strip().removeprefix("sub-")
+    if not re.fullmatch(r"[A-Za-z0-9]+", code):
+        raise BrainstemALSError(
+            "subject code",
+            "file names are made of it, and it has other signs than letters and digits, or none",
+            "Enter a code such as P07 in the Exam section; not the patient's name.",
+            ExitCode.USAGE,
+        )
+    date = re.sub(r"[^0-9]", "", visit_date)
+    return chosen_stem(f"sub-{code}_ses-{date}" if date else f"sub-{code}")
+
+
+def export_names(stem: str) -> tuple[str, ...]:
+    """Return the names of the files that ``export_files`` writes."""
+    return tuple(derivative_name(stem, suffix, extension) for suffix, extension in _FILES)
+
+
+def export_files(
+    folder: str | Path,
+    stem: str,
+    result: ResultNodes,
+    measures: Measures,
+    *,
+    overwrite: bool = False,
+) -> tuple[Path, ...]:
+    """Write label map, table of labels, segmentation and volumes; all files or none.
+
+    The label map has the whole grid of the T1, with its parent transforms: it is exact there. The
+    seg.nrrd has all segments, overlapping and added ones too, under the same transforms.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made where it does not exist.
+    stem : str
+        As ``export_stem`` makes it, or one that the user chose.
+    result : ResultNodes
+        Its labels are taken as they are in the scene now.
+    measures : Measures
+        Of these labels.
+    overwrite : bool
+        Replace files of the same names.
+
+    Returns
+    -------
+    tuple of Path
+
+    Raises
+    ------
+    BrainstemALSError
+        OUTPUT_REFUSED: the folder takes no files, or has these already. UNSUITABLE_IMAGE: the T1 or
+        the segmentation is gone. MISMATCHED_IMAGES: they no longer lie on one grid.
+    """
+    folder, stem = Path(folder), chosen_stem(stem)
+    labels = _labels_on_t1(result)
+    names = export_names(stem)
+    label_map, label_table, segmentation, volume_table, volume_sheet = names
+    keys = result.segmentation.GetSegmentation().GetSegmentIDs()
+    rows = volume_rows(measures.volumes)
+    with staged_output(folder, names, overwrite) as staging:
+        try:
+            write_volume(labels, staging / label_map, dtype=np.uint8)
+            write_tsv(staging / label_table, LABEL_COLUMNS, label_rows(keys))
+            _write_segmentation(staging / segmentation, result.segmentation)
+            write_tsv(staging / volume_table, VOLUME_COLUMNS, rows)
+            _write_csv(staging / volume_sheet, VOLUME_COLUMNS, rows)
+        except OSError:
+            raise unwritable(folder) from None
+    return tuple(folder / name for name in names)
+
+
+def _labels_on_t1(result: ResultNodes) -> Volume:
+    labels, offset = result.labels()
+    shape = grid_shape(result.t1, "T1")
+    whole = placed(labels, offset, ((0, 0, 0), shape))
+    return Volume(whole, voxel_to_world(result.t1, "T1"))
+
+
+def _write_segmentation(path: Path, node: object) -> None:
+    """Write a seg.nrrd whose geometry has the parent transforms in it.
+
+    A copy in a scene of its own: the user's node keeps its transform, and nothing but the segments
+    gets into the file.
+    """
+    scene = slicer.vtkMRMLScene()
+    copy = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    copy.GetSegmentation().DeepCopy(node.GetSegmentation())
+    copy.GetSegmentation().ApplyLinearTransform(_transform(node))
+    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(path))
+    written = storage.WriteData(copy)
+    scene.Clear(True)
+    if not written or not path.is_file():
+        raise OSError("the segmentation was not written")
+
+
+def _transform(node: object) -> object:
+    transform = vtk.vtkTransform()
+    transform.SetMatrix(matrix_of(parent_to_world(node, "segmentation")))
+    return transform
+
+
+def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write a table for spreadsheets: commas, a byte order mark for Excel, nothing for None."""
+    with path.open("w", encoding="utf-8-sig", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(columns)
+        writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+
+
+def _cell(value: object) -> object:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return value

@@ -1,0 +1,143 @@
+"""The params of requests, and the arrays that go with them.
+
+A client writes the arrays into the folder of a job (``write_exam``, ``write_correction``; both a
+part at a time, so that a GUI timer can drive them), then sends the params.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..imaging.volume import Volume
+from .exchange import array_record, write_in_parts
+from .outcome import Outcome
+
+_CORRECTION, _PREDICTION = "correction.npy", "prediction.npy"
+
+
+def write_exam(
+    folder: str | Path,
+    t1: Volume,
+    fa: Volume | None = None,
+    md: Volume | None = None,
+    tensors: Volume | None = None,
+) -> Iterator[float]:
+    """Write the images of an exam for ``segment_params``; see ``exchange.write_in_parts``."""
+    images = _given(t1, fa, md, tensors)
+    yield from _write({Path(folder) / _file(role): image.array for role, image in images.items()})
+
+
+def segment_params(
+    folder: str | Path,
+    t1: Volume,
+    fa: Volume | None = None,
+    md: Volume | None = None,
+    tensors: Volume | None = None,
+    device: str = "auto",
+    flip: bool = False,
+    model_dir: str | Path | None = None,
+) -> dict[str, Any]:
+    """Return the params of ``segment``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the job; ``write_exam`` has written the same images there.
+    t1, fa, md : Volume
+        Each on its own grid; MD in mm2/s or 1e-3 mm2/s.
+    tensors : Volume, optional
+        Shape (i, j, k, 3, 3); gives FA and MD where they are not given.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    flip : bool
+        Average with the mirrored image: slower, a bit steadier.
+    model_dir : str or Path, optional
+        Folder of models instead of the bundled ones.
+
+    Raises
+    ------
+    BrainstemALSError
+        UNSUITABLE_IMAGE: an affine is not finite.
+    """
+    images = _given(t1, fa, md, tensors)
+    return {
+        "folder": _absolute(folder),
+        **{role: array_record(_file(role), image) for role, image in images.items()},
+        "device": device,
+        "flip": flip,
+        "model_dir": None if model_dir is None else _absolute(model_dir),
+    }
+
+
+def remove_inputs(folder: str | Path) -> None:
+    """Delete the images of ``write_exam`` once they have been segmented."""
+    for role in ("t1", "fa", "md", "tensors"):
+        with suppress(OSError):  # still open in the worker (Windows): goes with the session
+            (Path(folder) / _file(role)).unlink(missing_ok=True)
+
+
+def write_correction(folder: str | Path, outcome: Outcome, labels: np.ndarray) -> Iterator[float]:
+    """Write an expert's labels for ``measure_params``; see ``exchange.write_in_parts``."""
+    folder = Path(folder)
+    yield from _write({folder / _CORRECTION: labels, folder / _PREDICTION: outcome.labels.array})
+
+
+def measure_params(
+    folder: str | Path, outcome: Outcome, offset: tuple[int, int, int] | None = None
+) -> dict[str, Any]:
+    """Return the params of ``measure``: an expert's labels measured again.
+
+    The T1 is not needed: what is measured on it is in the outcome.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a job of its own; ``write_correction`` has written the labels there.
+    outcome : Outcome
+        What was corrected. Without its probabilities, everything is measured on the labels.
+    offset : tuple of 3 int, optional
+        First voxel of the expert's box in the grid of the T1; the outcome's when left out. The box
+        may be larger or smaller than the outcome's: outside it, nothing is labelled.
+    """
+    return {
+        "folder": _absolute(folder),
+        "offset": [int(n) for n in (outcome.offset if offset is None else offset)],
+        "probabilities": None
+        if outcome.probabilities is None
+        else _absolute(outcome.probabilities),
+        "outcome": outcome.record(),
+    }
+
+
+def correction_files(folder: Path) -> tuple[Path, Path]:
+    """Return the files of ``write_correction``: the expert's labels and the model's."""
+    return folder / _CORRECTION, folder / _PREDICTION
+
+
+def _given(
+    t1: Volume, fa: Volume | None, md: Volume | None, tensors: Volume | None
+) -> dict[str, Volume]:
+    images = {"t1": t1, "fa": fa, "md": md, "tensors": tensors}
+    return {role: image for role, image in images.items() if image is not None}
+
+
+def _file(role: str) -> str:
+    return f"{role}.npy"
+
+
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).resolve())
+
+
+def _write(arrays: dict[Path, np.ndarray]) -> Iterator[float]:
+    total = sum(array.nbytes for array in arrays.values()) or 1
+    before = 0
+    for path, array in arrays.items():
+        for fraction in write_in_parts(array, path):
+            yield (before + fraction * array.nbytes) / total
+        before += array.nbytes
