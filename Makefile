@@ -17,7 +17,7 @@ train: export MALLOC_TOP_PAD_ = 300000000
 train: export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo doctor test lint lint-imports format atlas train evaluate bench clean
+.PHONY: help install demo doctor test lint lint-imports format package atlas train evaluate bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -63,6 +63,9 @@ lint-imports: $(STAMP)
 format: $(STAMP) ## Write the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+package: ## Pack the module as an installed Slicer extension in build/extension
+	$(PYTHON) -m tools.package_extension $(ARGS)
 
 atlas: $(STAMP) ## Build the training atlas and the anatomies from ../shared/data
 	$(BIN)/python -m training.atlas

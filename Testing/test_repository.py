@@ -1,53 +1,41 @@
 """Rules that the repository keeps about itself."""
 
+import json
 import os
 import re
+import struct
 import subprocess
 import sys
 import tomllib
 import zipfile
 from itertools import chain
-from pathlib import Path
+
+import pytest
 
 from BrainstemALSLib import __version__
+from tools import list_files
 
-ROOT = Path(__file__).resolve().parents[1]
-MODULE = ROOT / "BrainstemALS"
+ROOT, MODULE = list_files.ROOT, list_files.MODULE
 MAX_LINES = 400
 MAX_BYTES = 31 * 2**20  # the largest model may take 30 MiB
-SKIPPED = {".git", ".venv", "venv", "data", "runs", "build", "dist", "demo-output"}
+INDEX_FIELDS = {  # of the schema 1.0.2 of Slicer's extension catalog: type, and values if few
+    "$schema": str,
+    "build_dependencies": list,
+    "build_subdirectory": str,
+    "category": str,
+    "dicom_support_rule": str,
+    "enabled": bool,
+    "scm_revision": str,
+    "scm_type": str,
+    "scm_url": str,
+    "tier": int,
+}
 
 
 def files(*suffixes):
-    """The repository's own files: what git knows, or, outside git, what lies in the folders."""
-    try:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split("\0")
-        paths = [ROOT / name for name in listed if name]
-    except (OSError, subprocess.CalledProcessError):
-        paths = [
-            path for path in ROOT.rglob("*") if not SKIPPED & set(path.relative_to(ROOT).parts)
-        ]
-    return [
-        path
-        for path in paths
-        if path.is_file()
-        and (not suffixes or path.suffix in suffixes)
-        and "__pycache__" not in path.parts
-    ]
-
-
-def cmake_list(name):
-    """Entries of a CMake list, without its comments."""
-    text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
-    body = re.search(rf"set\({name}\b(.*?)\)", text, re.DOTALL).group(1)
-    lines = (line.split("#")[0].strip() for line in body.splitlines())
-    return [line for line in lines if line]
+    """The repository's own files, of these suffixes or all."""
+    paths = list_files.repository_files()
+    return [path for path in paths if not suffixes or path.suffix in suffixes]
 
 
 def in_tree(folder, base, *suffixes):
@@ -55,24 +43,53 @@ def in_tree(folder, base, *suffixes):
     return sorted(path.relative_to(base).as_posix() for path in inside)
 
 
-def same(listed, tree, name):
-    wanted = "\n".join(f"  {entry}" for entry in tree)
-    assert sorted(listed) == tree, f"{name} in BrainstemALS/CMakeLists.txt should be:\n{wanted}"
+@pytest.mark.parametrize("name", [list_files.SCRIPTS, list_files.RESOURCES, list_files.ASSETS])
+def test_the_extension_lists_every_file(name):
+    # Slicer packages what the lists name, and nothing else.
+    listed, wanted = list_files.listed()[name], list_files.wanted()[name]
+    assert listed == wanted, f"{name} differs: run `python -m tools.list_files --write`"
 
 
-def test_the_extension_lists_every_script():
-    listed = cmake_list("MODULE_PYTHON_SCRIPTS")
-    same(listed, in_tree(MODULE / "BrainstemALSLib", MODULE, ".py"), "MODULE_PYTHON_SCRIPTS")
+def test_the_extension_lists_every_test_that_runs_in_slicer():
+    folder = ROOT / "Testing" / "slicer"
+    text = (folder / "CMakeLists.txt").read_text(encoding="utf-8")
+    listed = re.search(r"set\(SLICER_TEST_SCRIPTS\n(.*?)\)", text, re.DOTALL).group(1).split()
+    assert sorted(listed) == in_tree(folder, folder, ".py")
 
 
-def test_the_extension_lists_every_asset():
-    listed = cmake_list("SHARED_ASSETS")
-    same(listed, in_tree(ROOT / "Resources", ROOT), "SHARED_ASSETS")
+def test_the_catalog_entry_follows_its_schema():
+    entry = json.loads((ROOT / "BrainstemALS.json").read_text(encoding="utf-8"))
+    assert {"$schema", "category", "scm_url"} <= entry.keys() <= INDEX_FIELDS.keys()
+    for name, value in entry.items():
+        assert type(value) is INDEX_FIELDS[name], name
+    assert entry["$schema"].endswith("/slicer-extension-catalog-entry-schema-v1.0.2.json#")
+    assert all(isinstance(name, str) for name in entry["build_dependencies"])
+    assert entry["scm_type"] in ("git", "local")
+    assert 1 <= entry["tier"] <= 5
+    assert entry["scm_url"].startswith("https://")
 
 
-def test_the_extension_lists_every_resource_of_the_module():
-    listed = cmake_list("MODULE_PYTHON_RESOURCES")
-    same(listed, in_tree(MODULE / "Resources", MODULE), "MODULE_PYTHON_RESOURCES")
+def test_cmake_and_the_catalog_entry_say_the_same():
+    entry = json.loads((ROOT / "BrainstemALS.json").read_text(encoding="utf-8"))
+    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    stated = dict(re.findall(r'^set\(EXTENSION_(\w+) "(.*)"\)', text, re.MULTILINE))
+    assert re.search(r"^project\((\w+)\)", text, re.MULTILINE).group(1) == "BrainstemALS"
+    assert stated["HOMEPAGE"] == entry["scm_url"]
+    assert stated["CATEGORY"] == entry["category"]
+    assert stated["DEPENDS"].split() == entry["build_dependencies"]
+
+
+def test_pictures_of_the_catalog_are_in_the_repository():
+    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    urls = re.findall(r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/main/([^\s\"]+)", text)
+    assert len(urls) == 3
+    assert [path for path in urls if not (ROOT / path).is_file()] == []
+
+
+def test_the_icon_has_the_size_that_slicer_asks_for():
+    content = (MODULE / "Resources" / "Icons" / "BrainstemALS.png").read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", content[16:24]) == (128, 128)
 
 
 def test_the_version_is_the_same_everywhere():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+_WANTED = "visibilityToParent"  # the property that CTK keeps on the contents
 _UNLIMITED = (1 << 24) - 1  # QWIDGETSIZE_MAX of qwidget.h
 
 
@@ -20,7 +21,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     def __init__(self, parent: QtWidgets.QWidget | None = None):
         super().__init__(parent)
         self._collapsed = False
-        self._hidden_here: set[QtWidgets.QWidget] = set()
+        self._forcing = False
         self.setCheckable(True)
         self.setChecked(True)
         self.setSizePolicy(QtWidgets.QSizePolicy.Preferred, QtWidgets.QSizePolicy.Preferred)
@@ -37,13 +38,8 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
             return
         self._collapsed = collapsed
         self.setChecked(not collapsed)
-        if collapsed:
-            for child in self._contents():
-                self._hide(child)
-        else:
-            hidden, self._hidden_here = self._hidden_here, set()
-            for child in hidden & set(self._contents()):
-                child.setVisible(True)
+        for child in self._contents():
+            self._show_or_hide(child)
         self._lay_out()
         self.contentsCollapsed.emit(collapsed)
 
@@ -56,33 +52,33 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
             if isinstance(child, QtWidgets.QWidget) and not child.isWindow()
         ]
 
-    def _hide(self, child: QtWidgets.QWidget) -> None:
-        explicitly = child.testAttribute(QtCore.Qt.WA_WState_ExplicitShowHide)
-        if not (explicitly and child.isHidden()):
-            self._hidden_here.add(child)
-        child.setVisible(False)
+    def _show_or_hide(self, child: QtWidgets.QWidget) -> None:
+        wanted = child.property(_WANTED) in (None, True)
+        self._forcing = True
+        child.setVisible(wanted and not self._collapsed)
+        self._forcing = False
+        if wanted:
+            # So that a widget which nobody asked to show or hide follows its section for ever.
+            child.setAttribute(QtCore.Qt.WA_WState_ExplicitShowHide, False)
 
     def childEvent(self, event: QtCore.QChildEvent) -> None:
-        """Watch new contents; those that come while collapsed are hidden when they are complete."""
+        """Watch new contents; those that come while collapsed are hidden when shown."""
         child = event.child()
         if isinstance(child, QtWidgets.QWidget):
             if event.added():
                 child.installEventFilter(self)
             elif event.removed():
                 child.removeEventFilter(self)
-                self._hidden_here.discard(child)
         super().childEvent(event)
 
     def eventFilter(self, child: QtCore.QObject, event: QtCore.QEvent) -> bool:
-        """Keep contents hidden that are to be shown while the section is collapsed."""
-        shown = event.type() in (QtCore.QEvent.ShowToParent, QtCore.QEvent.Show)
-        if self._collapsed and shown and not child.isWindow():
-            self._hide_again(child)
+        """Remember what contents were asked to be, and keep them hidden while collapsed."""
+        shown = event.type() == QtCore.QEvent.ShowToParent
+        if (shown or event.type() == QtCore.QEvent.HideToParent) and not self._forcing:
+            child.setProperty(_WANTED, shown)
+            if shown and self._collapsed:
+                self._show_or_hide(child)
         return super().eventFilter(child, event)
-
-    def _hide_again(self, child: QtWidgets.QWidget) -> None:
-        self._hidden_here.add(child)
-        child.setVisible(False)
 
     # Looks.
 

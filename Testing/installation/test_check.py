@@ -87,6 +87,19 @@ def test_a_proxy_that_refuses_is_told_from_no_network(interpreter, folder, monke
         check(made)
 
 
+def test_a_network_without_pytorchs_index_is_told_before_gigabytes_come(online, monkeypatch):
+    unreachable = "http://127.0.0.1:9/whl/cpu"
+    monkeypatch.setattr("BrainstemALSLib.installation.plan.CPU_INDEX", unreachable)
+    monkeypatch.setattr("BrainstemALSLib.installation.check.CPU_INDEX", unreachable)
+    made = online(
+        ["torch>=2.4,<3"], ("torch", "2.5.0", ["nvidia-cublas"]), ("nvidia-cublas", "13.0")
+    )
+    if "--extra-index-url" not in made.options:
+        pytest.skip("on macOS there is one build")
+    with pytest.raises(InstallError, match=r"2\.9 GB instead of 200 MB"):
+        check(made)
+
+
 def test_too_little_space_is_told_before_the_download(interpreter, folder):
     made = plan(Route.ONLINE, folder, interpreter=interpreter, wanted=["alpha"])
     with pytest.raises(InstallError, match=r"the disk has \d+ MB free"):

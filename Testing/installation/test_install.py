@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,8 +150,8 @@ def test_what_the_extension_fails_with_becomes_a_sentence(interpreter, folder, t
         install_with_extension(made, PyTorchExtension(interpreter.program, tmp_path))
 
 
-def installer(program, generation):
-    """``pip_install`` as each generation of Slicer declares it, on a Python of our own."""
+def slicer_with(program, generation):
+    """What each generation of Slicer declares as ``pip_install``, on a Python of our own."""
 
     def pip(arguments):
         outcome = run(program, ["-m", "pip", "install", *arguments])
@@ -166,31 +167,32 @@ def installer(program, generation):
         assert not any(item.startswith("--progress-bar") for item in args)
         pip(args)
 
-    return {
-        "packaging": with_constraints,
-        "uv": with_uv,
-        "util": lambda requirements: pip(requirements),
-    }[generation]
+    util = SimpleNamespace(pip_install=lambda requirements: pip(requirements))
+    if generation == "util":
+        return SimpleNamespace(util=util)
+    newer = {"packaging": with_constraints, "uv": with_uv}[generation]
+    return SimpleNamespace(util=util, packaging=SimpleNamespace(pip_install=newer))
 
 
 @pytest.mark.parametrize("generation", ["packaging", "uv", "util"])
 def test_slicer_installs_whichever_it_is(offline, interpreter, generation):
     name = f"by-{generation}"
     made = offline((name, "1.0"))
-    install_with_slicer(made, installer(interpreter.program, generation))
+    install_with_slicer(made, slicer_with(interpreter.program, generation))
     assert version(interpreter, name) == "1.0"
 
 
 def test_slicer_that_fails_is_a_sentence(offline, interpreter):
     made = offline(("never", "1.0", ["numpy>=2"]))
     with pytest.raises(InstallError):
-        install_with_slicer(made, installer(interpreter.program, "util"))
+        install_with_slicer(made, slicer_with(interpreter.program, "util"))
 
 
 def test_what_is_still_missing_afterwards_is_said(offline):
     made = offline(("forgotten", "1.0"))
+    silent = SimpleNamespace(util=SimpleNamespace(pip_install=lambda requirements: None))
     with pytest.raises(InstallError, match=r"still missing afterwards: forgotten"):
-        install_with_slicer(made, lambda requirements: None)
+        install_with_slicer(made, silent)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from BrainstemALSLib.imaging.geometry import from_sitk
 from BrainstemALSLib.scene.export import export_files, export_names, export_stem
 from BrainstemALSLib.scene.labelmap import placed
 from BrainstemALSLib.scene.results import show_outcome
+from BrainstemALSLib.scene.segmentation import write_labels
 
 STEM = "sub-P07_ses-20260314"
 
@@ -88,9 +89,35 @@ def test_what_fails_leaves_nothing(scene, result, measures, tmp_path):
 def test_the_stem_is_a_code_and_a_date():
     assert export_stem(" P07 ", "2026-03-14") == STEM
     assert export_stem("sub-P07") == "sub-P07"
-    for code in ("", "Jane Doe", "a/b", "..", "P_07"):
+    assert export_stem("ALS-01_7") == "sub-ALS017"
+    for code in ("", "Jane Doe", "a/b", "..", "-"):
         with pytest.raises(BrainstemALSError, match="subject code") as refusal:
             export_stem(code)
         assert refusal.value.code == ExitCode.USAGE
         assert code == "" or code not in str(refusal.value)
     assert len(export_names("sub-1")) == 5
+
+
+def test_an_empty_segmentation_is_exported_too(result, outcome, measures, t1_node, tmp_path):
+    nothing = np.zeros_like(outcome.labels.array)
+    write_labels(result.segmentation, nothing, outcome.offset, t1_node, outcome.keys)
+
+    files = export_files(tmp_path, STEM, result, measures)
+
+    assert not from_sitk(sitk.ReadImage(str(files[0]))).array.any()
+    assert files[2].stat().st_size > 0
+
+
+def test_the_segmentation_file_has_the_segmented_box_and_what_lies_outside(
+    result, outcome, measures, t1_node, paint, tmp_path
+):
+    result.segmentation.GetSegmentation().AddEmptySegment("mine", "lesion")
+    paint(result.segmentation, t1_node, "mine", (slice(1, 3),) * 3)
+
+    files = export_files(tmp_path, STEM, result, measures)
+
+    sizes = np.array(sitk.ReadImage(str(files[2])).GetSize())
+    first = np.minimum(outcome.offset, 1)
+    last = np.add(outcome.offset, outcome.labels.shape)
+    np.testing.assert_array_equal(sizes, last - first)
+    assert b"lesion" in files[2].read_bytes()

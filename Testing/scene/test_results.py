@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from vtk.util.numpy_support import numpy_to_vtk
 
 from BrainstemALSLib.anatomy import by_key
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.scene.labelmap import placed
-from BrainstemALSLib.scene.nodes import hierarchy_of, item_of
+from BrainstemALSLib.scene.nodes import hierarchy_of, item_of, matrix_of
 from BrainstemALSLib.scene.results import (
     ResultNodes,
     approved_case,
@@ -23,6 +24,7 @@ from BrainstemALSLib.scene.results import (
 )
 from BrainstemALSLib.scene.uncertain import places_to_check
 from BrainstemALSLib.scene.volumes import volume_from_node
+from BrainstemALSLib.worker.outcome import Outcome
 
 PYRAMID = "pyramid_left"
 
@@ -201,7 +203,13 @@ def test_a_reloaded_scene_knows_its_result(corrected, outcome, reload, t1):
     np.testing.assert_array_equal(whole, predicted)
     assert found.corrected() == (PYRAMID,)
     assert approved_case(found.segmentation) == "case-9"
-    assert found.record == json.loads(json.dumps(outcome.record()))
+    said = json.loads(json.dumps(outcome.record()))
+    assert {**found.record, "offset": 0, "affine": 0} == {**said, "offset": 0, "affine": 0}
+    entropy = np.zeros(found.box[1], np.float32)
+    again = Outcome.from_record(found.record, found.predicted(), entropy)
+    assert again.measures.volumes == outcome.measures.volumes
+    np.testing.assert_allclose(again.affine, image.affine, atol=1e-6)
+    assert again.offset == found.box[0]
     assert found.table.GetColumnUnitLabel("Volume") == "mm3"
     assert len(found.plots) == 2
     assert found.prediction.GetHideFromEditors()
@@ -209,6 +217,27 @@ def test_a_reloaded_scene_knows_its_result(corrected, outcome, reload, t1):
     (before,), (after,) = places_to_check(corrected), places_to_check(found)
     np.testing.assert_allclose(after.centre_ras, before.centre_ras, atol=1.5 * 1.5)
     assert after.volume_mm3 == before.volume_mm3
+
+
+def test_the_record_follows_the_voxel_order_of_the_t1(result, outcome, t1_node):
+    field = ((0, 3), (1, 5), (2, 20))
+    written = replace(outcome, field_of_view=field).record()
+    result.segmentation.SetAttribute("BrainstemALS.Record", json.dumps(written))
+    assert result.record == json.loads(json.dumps(written))
+    k = outcome.shape[2]
+    array = volume_from_node(t1_node).array[:, :, ::-1].copy()
+    flip = np.diag([1.0, 1, -1, 1])
+    flip[2, 3] = k - 1
+    t1_node.SetIJKToRASMatrix(matrix_of(outcome.affine @ flip))
+    t1_node.GetImageData().GetPointData().SetScalars(numpy_to_vtk(array.ravel("F"), deep=True))
+
+    turned = result.record
+
+    assert turned["field_of_view"] == [[0, 3], [1, 5], [k - 21, k - 3]]
+    assert turned["offset"][2] == k - outcome.offset[2] - outcome.labels.shape[2]
+    assert result.corrected() == ()
+    result.segmentation.SetAttribute("BrainstemALS.Record", "{broken")
+    assert result.record == {}
 
 
 def test_a_run_on_a_reloaded_scene_keeps_corrections(corrected, other_outcome, reload, t1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +39,21 @@ def tensors(t1) -> Volume:
     for axis, value in enumerate((across, across, along)):
         tensor[..., axis, axis] = 1e-3 * value
     return Volume(tensor, coarse.affine)
+
+
+@pytest.fixture(scope="session")
+def lives() -> Callable[[int], bool]:
+    """Say whether a process runs (POSIX)."""
+
+    def look(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        status = Path(f"/proc/{pid}/status")  # an orphan may stay a zombie in a container
+        return not (status.exists() and "State:\tZ" in status.read_text())
+
+    return look
 
 
 class RawWorker:

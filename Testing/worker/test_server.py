@@ -103,6 +103,19 @@ def test_torch_missing_or_broken_is_a_sentence_and_no_crash(raw_worker, tmp_path
         assert words in event["data"]["problem"]
 
 
+def test_our_file_names_hide_no_package_from_libraries(raw_worker, tmp_path, t1):
+    """``worker/requests.py`` must never be found as the package requests."""
+    code = (
+        "import importlib.util\n"
+        "found = [n for n in ('client', 'protocol', 'session') if importlib.util.find_spec(n)]\n"
+        "raise ModuleNotFoundError('', name='hidden' if not found else found[0])\n"
+    )
+    worker = raw_worker(environment=stub_package(tmp_path / "stubs", "torch", code))
+    worker.read()
+    worker.write(Request("1", "segment", written(tmp_path / "job", t1)).encode())
+    assert answer(worker)["data"]["subject"] == "hidden"
+
+
 def test_it_starts_without_numpy_and_says_so(raw_worker, tmp_path):
     code = "raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')"
     worker = raw_worker(environment=stub_package(tmp_path / "stubs", "numpy", code))
@@ -185,30 +198,23 @@ sys.stdin.read()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="looks for the process as POSIX does")
-def test_a_worker_does_not_outlive_a_parent_that_was_killed(tmp_path):
+def test_a_worker_does_not_outlive_a_parent_that_was_killed(tmp_path, lives):
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    worker = int(parent.stdout.readline())
-    os.kill(worker, 0)  # it lives
-    parent.send_signal(signal.SIGKILL)
-    parent.communicate()
-    until = time.monotonic() + 3
-    while _lives(worker) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not _lives(worker)
-
-
-def _lives(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/status")  # an orphan may stay a zombie in a container
-    return not (status.exists() and "State:\tZ" in status.read_text())
+        worker = int(parent.stdout.readline())
+        os.kill(worker, 0)  # it lives
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.communicate()
+    until = time.monotonic() + 3
+    while lives(worker) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not lives(worker)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the limit is POSIX's")

@@ -13,7 +13,7 @@ import typer
 
 from ..errors import BrainstemALSError, ExitCode
 
-REPORT = "https://github.com/BrainstemALS/BrainstemALS/issues"
+REPORT = "https://github.com/BrainstemALS/SlicerBrainstemALS/issues"
 
 
 class _TerminatedError(BaseException):

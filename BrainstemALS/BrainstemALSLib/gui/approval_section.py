@@ -38,13 +38,18 @@ class ApprovalSection:
     messages : Messages
     recovered : callable
         Called with a draft whose labels the user wants back.
+
+    Attributes
+    ----------
+    storing : bool
+        A case is on its way to the disk.
     """
 
     def __init__(self, ui: object, visit: Visit, messages: Messages, recovered):
         self._ui, self._visit, self._messages = ui, visit, messages
         self._recovered = recovered
         self._drafts: DraftFolder | None = None
-        self._unsaved = self._storing = False
+        self._unsaved = self.storing = False
         self._background = Background()
         self._keys: dict[str, str] = {}
         ui.annotatorEdit.text = settings.remembered("annotator")
@@ -84,7 +89,7 @@ class ApprovalSection:
         """Show whether the current result can be, or was, approved."""
         result = self._visit.result
         case = approved_case(result.segmentation) if result is not None else None
-        self._ui.approveButton.enabled = result is not None and case is None and not self._storing
+        self._ui.approveButton.enabled = result is not None and case is None and not self.storing
         if case is not None:
             self._ui.approvalLabel.text = _(
                 "Approved as case {case}. A new run makes a new segmentation."
@@ -119,19 +124,19 @@ class ApprovalSection:
             self._approved(record, segmentation)
 
         def failed(problem: Exception) -> None:
-            self._storing = False
+            self.storing = False
             self.update()
             with self._messages.refusals():
                 raise problem
 
-        self._storing = True
+        self.storing = True
         self.update()
         self._ui.approvalLabel.text = _("Storing …")
         # The store waits for the disk, about a second; on a network drive more.
         self._background.start(lambda: CaseStore(Path(path)).approve(approval), finished, failed)
 
     def _approved(self, record: CaseRecord, segmentation: object) -> None:
-        self._storing = False
+        self.storing = False
         if segmentation.GetScene() is not None:
             mark_approved(segmentation, record.case_id)
         current = self._visit.result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from html import escape
 from itertools import groupby
 
 import qt
@@ -13,8 +14,9 @@ from ..measurement import Measures
 from ..measurement.plausibility import plausible_ranges
 from ..report.summary_rows import WHOLE, SummaryRow, summary_rows, volume_text
 
-_NAME, _LEFT, _RIGHT, _TOTAL, _REFERENCE, _INDEX, _CONFIDENCE = range(7)
+_NAME, _LEFT, _RIGHT, _TOTAL, _SPREAD, _INDEX, _CONFIDENCE, _REFERENCE = range(8)
 _SEPARATOR = " "
+_NAME_LETTERS = 24
 
 
 class ResultsSection:
@@ -33,19 +35,19 @@ class ResultsSection:
         ui.volumeTree.setHeaderLabels(
             [
                 _("Structure"),
-                _("Left mm³"),
-                _("Right mm³"),
-                _("Total mm³"),
-                _("Reference mm³"),
+                _("Left"),
+                _("Right"),
+                _("Total"),
+                "±",
                 _("L−R %"),
                 _("Confidence"),
+                _("Reference"),
             ]
         )
-        ui.findingsTree.setHeaderLabels([_("Severity"), _("Finding"), _("What to do")])
         ui.tableNoteLabel.text = _(
-            "± is half the range between the outlines of probability 0.25 and 0.75. "
-            "L−R is positive when the left is larger. There are no norms for these outlines yet: a "
-            "reference is the plausible range, which catches failures, not disease."
+            "Volumes in mm³; ± is half the range between the outlines of probability 0.25 and "
+            "0.75; L−R is positive when the left is larger. There are no norms for these outlines "
+            "yet: a reference is a plausible range, which catches failures, not disease."
         )
         ui.volumeTree.itemClicked.connect(self._clicked)
         self.clear()
@@ -53,8 +55,10 @@ class ResultsSection:
     def clear(self) -> None:
         """Show that there is no result."""
         self._ui.volumeTree.clear()
-        self._ui.findingsTree.clear()
+        self._ui.findingsText.clear()
+        self._ui.findingsText.visible = False
         self._ui.summaryLabel.text = _("No result yet.")
+        self._ui.findingsTitleLabel.text = ""
         self._enable(False)
 
     def show(self, measures: Measures, summary: str, corrected: Collection[str] = ()) -> None:
@@ -77,6 +81,10 @@ class ResultsSection:
         self._places()
         for column in range(self._ui.volumeTree.columnCount):
             self._ui.volumeTree.resizeColumnToContents(column)
+        # Long names give way to the numbers; their tooltip has them whole.
+        widest = self._ui.volumeTree.fontMetrics().horizontalAdvance("x") * _NAME_LETTERS
+        if self._ui.volumeTree.columnWidth(_NAME) > widest:
+            self._ui.volumeTree.setColumnWidth(_NAME, widest)
         self._findings(measures)
         self._enable(True)
 
@@ -101,10 +109,9 @@ class ResultsSection:
             item.setText(_RIGHT, volume_text(row.right_mm3))
             if row.index_percent is not None:
                 item.setText(_INDEX, f"{row.index_percent:+.1f}")
-        total = volume_text(row.total_mm3)
+        item.setText(_TOTAL, volume_text(row.total_mm3))
         if row.spread_mm3 is not None:
-            total += f" ± {volume_text(row.spread_mm3)}"
-        item.setText(_TOTAL, total)
+            item.setText(_SPREAD, volume_text(row.spread_mm3))
         self._reference(item, row)
         number = "" if row.word == "none" else f" {row.confidence:.2f}"
         item.setText(_CONFIDENCE, _(row.word) + number)
@@ -150,24 +157,22 @@ class ResultsSection:
 
     @staticmethod
     def _align(item: object) -> None:
-        for column in (_LEFT, _RIGHT, _TOTAL, _REFERENCE, _INDEX):
+        for column in (_LEFT, _RIGHT, _TOTAL, _SPREAD, _INDEX, _REFERENCE):
             item.setTextAlignment(column, qt.Qt.AlignRight | qt.Qt.AlignVCenter)
 
     def _findings(self, measures: Measures) -> None:
-        tree = self._ui.findingsTree
-        tree.clear()
-        for finding in measures.findings:
-            item = qt.QTreeWidgetItem(tree)
-            texts = (_(finding.severity), finding.message, finding.action)
-            for column, text in enumerate(texts):
-                item.setText(column, text)
-                item.setToolTip(column, text)
-        count = len(measures.findings)
+        paragraphs = [
+            f"<p><b>{escape(_(finding.severity).capitalize())}:</b> {escape(finding.message)} "
+            f"<i>{escape(finding.action)}</i></p>"
+            for finding in measures.findings
+        ]
+        self._ui.findingsText.setHtml("".join(paragraphs))
+        self._ui.findingsText.visible = bool(paragraphs)
         self._ui.findingsTitleLabel.text = (
-            _("Findings ({count})").format(count=count) if count else _("No quality findings.")
+            _("Findings ({count})").format(count=len(paragraphs))
+            if paragraphs
+            else _("No quality findings.")
         )
-        tree.visible = bool(count)
-        tree.resizeColumnToContents(0)
 
     def _clicked(self, item: object, *_column: object) -> None:
         keys = item.data(_NAME, qt.Qt.UserRole)

@@ -72,7 +72,7 @@ class SegmentSection:
         self._ui.progressBar.value = round(100 * fraction)
         left = ""
         if self._started is not None and _ENOUGH_DONE <= fraction < 1:
-            seconds = (time.monotonic() - self._started) * (1 - fraction) / fraction
+            seconds = self.seconds * (1 - fraction) / fraction
             left = _(" · about {seconds:.0f} s left").format(seconds=max(seconds, 1))
         self._ui.progressLabel.text = text + left
         self._ui.progressLabel.visible = True
@@ -81,6 +81,11 @@ class SegmentSection:
         """Show that the run is being stopped."""
         self._ui.cancelButton.enabled = False
         self._ui.progressLabel.text = _("Cancelling")
+
+    @property
+    def seconds(self) -> float:
+        """How long the present run has taken so far."""
+        return 0.0 if self._started is None else time.monotonic() - self._started
 
     def idle(self, text: str = "") -> None:
         """Show that nothing runs, and how the last run ended."""

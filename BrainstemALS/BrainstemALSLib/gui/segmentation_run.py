@@ -194,8 +194,7 @@ class SegmentationRun:
             self._messages.info(_(nodes.notice))
 
     def _done(self) -> None:
-        seconds = sum(self._visit.outcome.timings.values()) if self._visit.outcome else 0.0
-        self._end(_("Done in {seconds:.0f} s.").format(seconds=seconds))
+        self._end(_("Done in {seconds:.0f} s.").format(seconds=self._section.seconds))
 
     def _failed(self, refusal: BrainstemALSError) -> None:
         self._end(_("Not segmented."))

@@ -72,12 +72,9 @@ class WorkerJobs:
         BrainstemALSError
             OUTPUT_REFUSED: the disk of the temporary files takes no more.
         """
-        try:
-            if self._folder is None:
-                self._folder = SessionFolder()
-            return self._folder.job()
-        except OSError as problem:
-            raise refusal_of(problem) from None
+        if self._folder is None:
+            self._folder = SessionFolder()
+        return self._folder.job()
 
     def start(self, job: Job) -> None:
         """Begin a job; RuntimeError while another runs."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .failures import InstallCancelled, InstallError, explain
-from .plan import SHIPPED, InstallPlan, Route
+from .plan import CPU_INDEX, CPU_MB, CUDA_MB, SHIPPED, InstallPlan, Route
 from .process import Outcome, run
 from .standards import packaging
 from .wheels import survey
@@ -61,7 +61,7 @@ def check(
     ------
     InstallError
         A package that Slicer brings would have to change (named with both versions), the disk is
-        too full, wheels are missing, or the index cannot be reached.
+        too full, wheels are missing, or an index cannot be reached.
     InstallCancelled
     """
     if not plan.missing:
@@ -80,6 +80,14 @@ def check(
     broken = _clashes(changes)
     if broken:
         raise _clash(broken, outcome.messages)
+    if CPU_INDEX in plan.options and any(item.name.startswith("nvidia-") for item in changes):
+        # Where a network lets pip reach PyPI, or a mirror of it, and not PyTorch's index.
+        raise InstallError(
+            "PyTorch's index (download.pytorch.org) cannot be reached, and the other one has only "
+            f"the build for NVIDIA GPUs, {CUDA_MB / 1000:.1f} GB instead of {CPU_MB} MB",
+            "Ask your IT department to allow that address, or install from a folder of packages.",
+            outcome.output + outcome.messages,
+        )
     return changes
 
 

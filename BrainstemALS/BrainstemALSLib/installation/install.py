@@ -86,16 +86,16 @@ def install_with_extension(plan: InstallPlan, logic: Any) -> None:
     _verify(plan, "")
 
 
-def install_with_slicer(plan: InstallPlan, pip_install: Callable[..., Any]) -> None:
+def install_with_slicer(plan: InstallPlan, slicer: Any) -> None:
     """Let Slicer install. Runs in Slicer's own process; ``install`` shows more and can be stopped.
 
     Parameters
     ----------
     plan : InstallPlan
-    pip_install : callable
-        ``slicer.packaging.pip_install``, of which two generations are known (one takes
-        ``constraints`` and ``requester``, the other pip's arguments and ``interactive``), or that
-        of ``slicer.util``, which takes pip's arguments.
+    slicer : module
+        With ``packaging.pip_install``, of which two generations are known (one takes
+        ``constraints`` and ``requester``, the other pip's arguments and ``interactive``), or,
+        before it, ``util.pip_install``, which takes pip's arguments.
 
     Raises
     ------
@@ -103,6 +103,7 @@ def install_with_slicer(plan: InstallPlan, pip_install: Callable[..., Any]) -> N
         It failed, or something is still missing afterwards.
     """
     arguments = list(plan.options)
+    pip_install = getattr(slicer, "packaging", slicer.util).pip_install
     known = inspect.signature(pip_install).parameters
     try:
         if "constraints" in known:

@@ -41,6 +41,7 @@ stay as they are, or Slicer breaks for everybody. Normalized names."""
 
 INDEX = "https://download.pytorch.org/whl"
 """PyTorch's own index; below it, one folder for each build (docs.pytorch.org/get-started)."""
+CPU_INDEX = f"{INDEX}/cpu"
 CPU_MB, CUDA_MB = 200, 2900
 """Download of PyTorch with what it needs. Measured on wheels for Linux x86-64: 192 MB of torch
 2.13.0+cpu and 10 MB of other packages; 555 MB of torch 2.14.1, 2190 MB of NVIDIA's libraries and
@@ -204,7 +205,7 @@ def _source(
         return "the folder of packages that was chosen", where, size, "all wheels of the folder"
     torch_too = any(item.name.lower() == "torch" for item in lacking)
     index = _index(gpu, interpreter) if torch_too else ""
-    torch_mb = (CPU_MB if index in ("", f"{INDEX}/cpu") else CUDA_MB) if torch_too else 0
+    torch_mb = (CPU_MB if index in ("", CPU_INDEX) else CUDA_MB) if torch_too else 0
     size = torch_mb + sum(OTHER_MB for item in lacking if item.name.lower() != "torch")
     source = "the Python package index (pypi.org)" + (f" and {index}" if index else "")
     if route is Route.PYTORCH_EXTENSION:
@@ -263,6 +264,6 @@ def _index(gpu: Gpu | None, interpreter: Interpreter) -> str:
     if interpreter.markers["sys_platform"] == "darwin":
         return ""
     if gpu is None or gpu.cuda < 12:
-        return f"{INDEX}/cpu"
+        return CPU_INDEX
     new = gpu.cuda >= 13 and not 0 < gpu.compute < OLDEST_FOR_CUDA_13
     return f"{INDEX}/{'cu130' if new else 'cu126'}"

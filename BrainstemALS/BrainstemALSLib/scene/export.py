@@ -25,7 +25,7 @@ from ..report.tables import (
     volume_rows,
     write_tsv,
 )
-from .labelmap import placed
+from .labelmap import Box, placed
 from .nodes import grid_shape, matrix_of, parent_to_world, voxel_to_world
 from .result_nodes import ResultNodes
 
@@ -44,26 +44,27 @@ def export_stem(subject: str, visit_date: str = "") -> str:
     Parameters
     ----------
     subject : str
-        Code of the subject.
+        Code of the subject. BIDS allows letters and digits alone, so ``-`` and ``_`` are left out.
     visit_date : str
         ISO date, or empty.
 
     Raises
     ------
     BrainstemALSError
-        USAGE: there is no code, or it has other signs than letters and digits.
+        USAGE: there is no code, or it has other signs than letters, digits, ``-`` and ``_``.
 
     Examples
     --------
-    >>> export_stem("P07", "2026-03-14")
-    'sub-P07_ses-20260314'
+    >>> export_stem("ALS-017", "2026-03-14")
+    'sub-ALS017_ses-20260314'
     """
-    code = subject.strip().removeprefix("sub-")
+    code = re.sub(r"[-_]", "", subject.strip().removeprefix("sub-"))
     if not re.fullmatch(r"[A-Za-z0-9]+", code):
         raise BrainstemALSError(
             "subject code",
-            "file names are made of it, and it has other signs than letters and digits, or none",
-            "Enter a code such as P07 in the Exam section; not the patient's name.",
+            "file names are made of it, and it is empty or has other signs than letters, digits, - "
+            "and _",
+            "Enter a code such as ALS-017 in the Exam section; not the patient's name.",
             ExitCode.USAGE,
         )
     date = re.sub(r"[^0-9]", "", visit_date)
@@ -121,7 +122,7 @@ def export_files(
         try:
             write_volume(labels, staging / label_map, dtype=np.uint8)
             write_tsv(staging / label_table, LABEL_COLUMNS, label_rows(keys))
-            _write_segmentation(staging / segmentation, result.segmentation)
+            _write_segmentation(staging / segmentation, result, labels)
             write_tsv(staging / volume_table, VOLUME_COLUMNS, rows)
             _write_csv(staging / volume_sheet, VOLUME_COLUMNS, rows)
         except OSError:
@@ -136,22 +137,34 @@ def _labels_on_t1(result: ResultNodes) -> Volume:
     return Volume(whole, voxel_to_world(result.t1, "T1"))
 
 
-def _write_segmentation(path: Path, node: object) -> None:
+def _write_segmentation(path: Path, result: ResultNodes, labels: Volume) -> None:
     """Write a seg.nrrd whose geometry has the parent transforms in it.
 
     A copy in a scene of its own: the user's node keeps its transform, and nothing but the segments
-    gets into the file.
+    gets into the file. Slicer writes the union of the segments and the reference geometry; with the
+    segmented box as such a 0.5 mm T1 takes 0.2 s, with the whole T1 5 s.
     """
     scene = slicer.vtkMRMLScene()
     copy = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
-    copy.GetSegmentation().DeepCopy(node.GetSegmentation())
-    copy.GetSegmentation().ApplyLinearTransform(_transform(node))
+    segmentation = copy.GetSegmentation()
+    segmentation.DeepCopy(result.segmentation.GetSegmentation())
+    segmentation.ApplyLinearTransform(_transform(result.segmentation))
+    converter = slicer.vtkSegmentationConverter
+    segmentation.SetConversionParameter(
+        converter.GetReferenceImageGeometryParameterName(),
+        converter.SerializeImageGeometry(matrix_of(labels.affine), _extent(result.box)),
+    )
     storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
     storage.SetFileName(str(path))
     written = storage.WriteData(copy)
     scene.Clear(True)
     if not written or not path.is_file():
         raise OSError("the segmentation was not written")
+
+
+def _extent(box: Box) -> list[int]:
+    """Return a box as VTK has it: first and last index along each axis."""
+    return [bound for first, n in zip(*box, strict=True) for bound in (first, first + n - 1)]
 
 
 def _transform(node: object) -> object:

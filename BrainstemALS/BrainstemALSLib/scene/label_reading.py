@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..anatomy import by_key, load_structures
-from .labelmap import Box, clipped, extent_of, layers_of, placed, recoded, united
+from .labelmap import Box, clipped, extent_of, layers_of, only, placed, recoded, united
 from .nodes import grid_shape, scene_of
 
 
@@ -104,10 +104,10 @@ def corrected_keys(
     changed: set[int] = set()
     for layer in layers_of(node, t1_node, indices):
         now = placed(recoded(layer, indices), layer.offset, box)
-        before = np.where(np.isin(predicted, [indices[key] for key in layer.values]), predicted, 0)
+        before = only(predicted, [indices[key] for key in layer.values])
         differs = now != before
         changed.update(np.unique(now[differs]).tolist(), np.unique(before[differs]).tolist())
         unseen -= set(layer.values)
-    gone = [indices[key] for key in unseen]
-    changed.update(np.unique(predicted[np.isin(predicted, gone)]).tolist())
+    if unseen:
+        changed.update(np.unique(only(predicted, [indices[key] for key in unseen])).tolist())
     return tuple(structure.key for structure in load_structures() if structure.index in changed)

@@ -163,6 +163,13 @@ def recoded(layer: Layer, indices: dict[str, int]) -> np.ndarray:
     return new
 
 
+def only(labels: np.ndarray, indices: Collection[int]) -> np.ndarray:
+    """Return a label map, uint8, with these labels alone, the others 0."""
+    table = np.zeros(256, np.uint8)
+    table[list(indices)] = list(indices)
+    return table[labels]
+
+
 def united(boxes: Sequence[Box]) -> Box:
     """Return the smallest box around boxes."""
     first = np.min([offset for offset, _ in boxes], axis=0)

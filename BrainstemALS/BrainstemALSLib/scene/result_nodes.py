@@ -100,12 +100,16 @@ class ResultNodes:
 
     @property
     def record(self) -> dict:
-        """What ``Outcome.record()`` said; empty where nothing readable is stored."""
+        """What ``Outcome.record()`` said, in the present voxel order of the T1 (``on_grid_of_t1``).
+
+        Empty where nothing readable is stored, or the T1 is gone.
+        """
+        t1 = self.t1
         try:
-            record = json.loads(self.segmentation.GetAttribute(RECORD) or "{}")
-        except json.JSONDecodeError:
+            record = json.loads(self.segmentation.GetAttribute(RECORD) or "{}") if t1 else {}
+            return _in_order_of(t1, record, self.box[0]) if record else {}
+        except (ValueError, TypeError, KeyError, AttributeError):
             return {}
-        return record if isinstance(record, dict) else {}
 
     @property
     def box(self) -> Box:
@@ -205,3 +209,16 @@ class ResultNodes:
                 ExitCode.UNSUITABLE_IMAGE,
             )
         return prediction
+
+
+def _in_order_of(t1_node: object, record: dict, offset: tuple[int, int, int]) -> dict:
+    """Return a record whose voxel indices and affine are those that the T1 has now."""
+    affine = voxel_to_world(t1_node, "T1")
+    turned = np.linalg.solve(affine[:3, :3], np.array(record["affine"])[:3, :3])
+    view = [
+        [n - 1 - last, n - 1 - first] if along < -0.5 else [first, last]
+        for (first, last), n, along in zip(
+            record["field_of_view"], grid_shape(t1_node, "T1"), np.diag(turned), strict=True
+        )
+    ]
+    return {**record, "affine": affine.tolist(), "offset": list(offset), "field_of_view": view}

@@ -105,9 +105,10 @@ def show_outcome(
     voxel_to_world(t1_node, "T1")
     target, keep, notice = _target(t1_node, corrected, previous)
     node = target or new_segmentation(t1_node, "Brainstem")
-    write_labels(node, outcome.labels.array, outcome.offset, t1_node, outcome.keys, keep)
+    labels = np.asfortranarray(outcome.labels.array)  # VTK's order: turned round once, not twice
+    write_labels(node, labels, outcome.offset, t1_node, outcome.keys, keep)
     node.SetAttribute(RECORD, json.dumps(outcome.record(), allow_nan=False))
-    _show_prediction(node, outcome.labels.array, outcome.offset, t1_node)
+    _show_prediction(node, labels, outcome.offset, t1_node)
     _show_entropy(node, outcome.entropy.array, outcome.offset, t1_node)
     _show_measures(node, outcome.measures)
     return ResultNodes.from_segmentation(node, notice)
@@ -176,9 +177,9 @@ def _show_entropy(
 ) -> None:
     is_new = segmentation.GetNodeReference(ENTROPY) is None
     node = _companion(segmentation, ENTROPY, "vtkMRMLScalarVolumeNode", "Brainstem uncertainty")
-    _put_array(node, np.asarray(entropy, dtype=np.float32), offset, t1_node)
-    if is_new:
+    if is_new:  # before there are voxels, of which Slicer would compute a histogram
         show_as_entropy(node)
+    _put_array(node, np.asarray(entropy, dtype=np.float32), offset, t1_node)
 
 
 def _show_measures(segmentation: object, measures: Measures) -> None:

@@ -10,7 +10,18 @@ import slicer
 from ..anatomy import by_key, load_structures
 from ..errors import BrainstemALSError, ExitCode
 from .label_reading import corrected_keys, edited_extent, read_labels
-from .labelmap import SURFACE, Box, clipped, extent_of, image_of, layers_of, placed, united
+from .labelmap import (
+    SURFACE,
+    Box,
+    clipped,
+    extent_of,
+    image_of,
+    layers_of,
+    only,
+    placed,
+    recoded,
+    united,
+)
 from .nodes import (
     PREFIX,
     ROLE,
@@ -129,18 +140,22 @@ def write_labels(
     structures = by_key()
     present = [key for key in segmentation.GetSegmentIDs() if key in structures]
     kept = [key for key in present if key in set(keep)]
-    masks, box = _masks(node, t1_node, kept, (tuple(offset), labels.shape))
+    box, parts = _kept(node, t1_node, kept, (tuple(offset), labels.shape))
     shared = placed(labels, offset, box)
-    shared[np.isin(shared, [structures[key].index for key in keep])] = 0
+    if keep:
+        shared = only(shared, [s.index for key, s in structures.items() if key not in keep])
     alone = {}
     taken = np.zeros(box[1], bool, order="F")
-    for key in kept:
-        shared[masks[key] & ~taken] = 0
-        if (masks[key] & taken).any():
-            alone[key] = masks[key].astype(np.uint8)
-        else:
-            shared[masks[key]] = structures[key].index
-        taken |= masks[key]
+    for part in parts:  # segments of one part do not overlap each other
+        overlapping = np.unique(part[(part > 0) & taken]).tolist()
+        for key in kept:
+            if structures[key].index in overlapping:
+                alone[key] = np.where(part == structures[key].index, part, 0)
+        inside = part > 0
+        shared[inside & ~taken] = 0
+        together = only(part, [structures[key].index for key in kept if key not in alone])
+        np.maximum(shared, together, out=shared)
+        taken |= inside
     modifying = node.StartModify()
     try:
         separate_others(segmentation, structures)
@@ -149,8 +164,7 @@ def write_labels(
         for structure in load_structures():
             key = structure.key
             if key in alone:
-                own = image_of(alone[key] * np.uint8(structure.index), box[0], node, t1_node)
-                put_segment(segmentation, structure, own)
+                put_segment(segmentation, structure, image_of(alone[key], box[0], node, t1_node))
             elif key in present or key in set(keys):
                 put_segment(segmentation, structure, image)
         image.Modified()
@@ -169,20 +183,16 @@ def mark_approved(node: object, case_id: str) -> None:
     node.SetAttribute(APPROVED, case_id)
 
 
-def _masks(
+def _kept(
     node: object, t1_node: object, keys: Collection[str], box: Box
-) -> tuple[dict[str, np.ndarray], Box]:
-    """Return where each of some segments is, in a box grown to have all of them."""
+) -> tuple[Box, list[np.ndarray]]:
+    """Return a box grown to have some segments in it, and their labels there, layer by layer."""
+    indices = {structure.key: structure.index for structure in load_structures()}
     layers = layers_of(node, t1_node, keys)
     grid = grid_shape(t1_node, "T1")
     extents = [clipped(extent, grid) for layer in layers if (extent := extent_of(layer))]
     box = united([box, *(extent for extent in extents if extent)])
-    masks = {key: np.zeros(box[1], bool, order="F") for key in keys}
-    for layer in layers:
-        part = placed(layer.array, layer.offset, box)
-        for key, value in layer.values.items():
-            masks[key] = part == value
-    return masks, box
+    return box, [placed(recoded(layer, indices), layer.offset, box) for layer in layers]
 
 
 def _home(t1_node: object) -> int:

@@ -67,9 +67,9 @@ class Server:
 
     def serve(self) -> NoReturn:
         """Serve until the end of the process."""
-        threading.Thread(target=self._listen, daemon=True).start()
         self._emit(Event(None, "ready", {"version": __version__, "pid": os.getpid()}))
         self._log.info("ready, version %s", __version__)
+        threading.Thread(target=self._listen, daemon=True).start()  # no answer before "ready"
         while True:
             try:
                 job = self._waiting.get(timeout=self._idle_seconds)
