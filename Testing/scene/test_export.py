@@ -90,7 +90,7 @@ def test_the_stem_is_a_code_and_a_date():
     assert export_stem(" P07 ", "2026-03-14") == STEM
     assert export_stem("sub-P07") == "sub-P07"
     assert export_stem("ALS-01_7") == "sub-ALS017"
-    for code in ("", "Jane Doe", "a/b", "..", "-"):
+    for code in ("", "Jane Doe", "a/b", "..", "--"):
         with pytest.raises(BrainstemALSError, match="subject code") as refusal:
             export_stem(code)
         assert refusal.value.code == ExitCode.USAGE
