@@ -1,0 +1,53 @@
+"""Segments every T1 of a folder inside Slicer, without a window.
+
+    Slicer --no-main-window --python-script docs/batch.py FOLDER_OF_T1S FOLDER_FOR_RESULTS
+
+Takes FA and MD along where they lie beside a T1 under the same name (sub-01_T1w.nii.gz,
+sub-01_FA.nii.gz, sub-01_MD.nii.gz). Results that are there already are left alone. Ends with the
+number of images that could not be segmented.
+"""
+
+import sys
+from pathlib import Path
+
+import slicer
+
+from BrainstemALSLib.errors import BrainstemALSError
+from BrainstemALSLib.measurement.records import measures_from_record
+from BrainstemALSLib.module_logic import process
+from BrainstemALSLib.report.naming import derivative_stem
+from BrainstemALSLib.scene.export import export_files
+from BrainstemALSLib.worker.client import WorkerClient
+
+
+def load(path):
+    """Load a volume; None where there is no such file."""
+    return slicer.util.loadVolume(str(path)) if path.exists() else None
+
+
+def segment(t1_path, out, client):
+    """Segment one exam and write its files."""
+    maps = (t1_path.with_name(t1_path.name.replace("_T1w", f"_{role}")) for role in ("FA", "MD"))
+    result = process(load(t1_path), *map(load, maps), client=client)
+    measures = measures_from_record(result.record["measures"])
+    export_files(out, derivative_stem(t1_path.name), result, measures)
+
+
+def main(source, out):
+    """Segment all; returns how many failed."""
+    failed = 0
+    # One worker for all of them: the models are loaded once.
+    with WorkerClient() as client:
+        for t1_path in sorted(Path(source).glob("*_T1w.nii.gz")):
+            try:
+                segment(t1_path, out, client)
+                print(f"{t1_path.name}: done")
+            except (BrainstemALSError, RuntimeError) as problem:  # RuntimeError: not an image
+                failed += 1
+                print(f"{t1_path.name}: {problem}")
+            slicer.mrmlScene.Clear(0)
+    return failed
+
+
+if __name__ == "__main__":
+    slicer.util.exit(main(*sys.argv[1:3]))
