@@ -64,6 +64,9 @@ format: $(STAMP) ## Write the code in the house's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+screenshots: $(STAMP) ## Draw the pictures of the panel in docs/screenshots
+	BRAINSTEM_ALS_SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m pytest -q Testing/gui/test_screenshots.py
+
 package: ## Pack the module as an installed Slicer extension in build/extension
 	$(PYTHON) -m tools.package_extension $(ARGS)
 

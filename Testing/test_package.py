@@ -200,3 +200,23 @@ def test_a_clone_stays_small():
     ).stdout.split("\0")
     there = [ROOT / name for name in tracked if name and (ROOT / name).is_file()]
     assert history + sum(path.stat().st_size for path in there) < LARGEST_CLONE
+
+
+def test_the_panel_opens_from_it(made, tmp_path):
+    code = f"""
+sys.path.append({str(ROOT)!r})  # for the host alone: the library does not lie there
+from Testing.host import install
+host = install()
+host.new_scene()
+module, widget = host.load_module({str(made.module / "BrainstemALS.py")!r})
+host.enter(widget)
+import BrainstemALSLib
+print(BrainstemALSLib.__file__)
+print(widget.panel.ui.researchLabel.text)
+print(widget.panel.ui.environmentLabel.text)
+host.close()
+"""
+    library, line, problem = [*in_package(made, code, tmp_path), ""][:3]
+    assert library.startswith(str(made.module))
+    assert line.startswith("Research use only")
+    assert "model" not in problem

@@ -212,9 +212,11 @@ class Host:
         try:
             return self.screenshot(area, path, size)
         finally:
-            area.takeWidget()
-            widget.parent.show()
+            taken = area.takeWidget()
+            # PySide still counts it, and all in it, among what goes with the area.
+            taken.setParent(None)
             area.delete()
+            taken.show()
 
     @contextmanager
     def font_scale(self, factor: float) -> Iterator[None]:

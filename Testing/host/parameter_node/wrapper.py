@@ -145,7 +145,8 @@ class Wrapper:
         return take
 
     def _show(self, *_event: object) -> None:
-        if self._updating:
+        # A wrapper whose node goes with it may be told while it is being collected, and is empty.
+        if getattr(self, "_updating", True):
             return
         self._updating = True
         try:
