@@ -89,7 +89,7 @@ def test_a_full_disk_for_temporary_files(host, panel, exam, monkeypatch):
     import tempfile
 
     monkeypatch.setattr(tempfile, "tempdir", "/dev/full")
-    assert "temporary folder" in refused(host, panel)
+    assert "Temporary folder" in refused(host, panel)
 
 
 @pytest.mark.parametrize("code", ["", "Jane Doe", "Ada_Lovelace"])
@@ -98,7 +98,7 @@ def test_an_approval_needs_codes(host, panel, spheres, tmp_path, code):
     panel.ui.subjectEdit.text = code
     panel.ui.annotatorEdit.text = "R-01"
     panel.ui.approveButton.click()
-    assert panel.messages.text.startswith("subject code:")
+    assert panel.messages.text.startswith("Subject code:")
     assert code == "" or code not in panel.messages.text
     assert not (tmp_path / "store").exists()
     assert panel.ui.approveButton.enabled is True
@@ -142,7 +142,7 @@ def test_an_export_without_a_folder_or_a_code(host, panel, spheres, tmp_path):
     assert "no folder is chosen" in panel.messages.text
     panel.ui.exportFolderEdit.currentPath = str(tmp_path / "out")
     panel.ui.exportButton.click()
-    assert "subject code" in panel.messages.text
+    assert "Subject code" in panel.messages.text
     assert not (tmp_path / "out").exists()
 
 

@@ -55,6 +55,8 @@ def test_packages_missing(host, opened, show):
 
 def test_a_visit(host, opened, exam, stroke, show, tmp_path):
     panel, ui = opened.panel, opened.panel.ui
+    for role, node in exam.items():
+        node.SetName(f"Simulated patient {role.upper()}")
     ui.subjectEdit.text, ui.visitDateEdit.text, ui.ageSpin.value = "ALS-017", "2026-03-31", 61
     ui.sexCombo.currentIndex = 1
     ui.sexCombo.activated.emit(1)

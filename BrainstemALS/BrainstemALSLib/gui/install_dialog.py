@@ -60,6 +60,7 @@ class InstallDialog:
         ui.startButton.clicked.connect(self._start)
         ui.closeButton.clicked.connect(self._close)
         ui.logEdit.setMaximumBlockCount(_LOG_LINES)
+        ui.installBar.visible = False
         self._timer = qt.QTimer()
         self._timer.setInterval(100)
         self._timer.timeout.connect(self._show_lines)
@@ -162,7 +163,6 @@ class InstallDialog:
     def _installed(self) -> None:
         self._plan = None
         self._idle(_("Installed. Segmenting can start; Slicer need not be restarted."))
-        self.ui.installBar.value = 1
 
     def _failed(self, problem: Exception) -> None:
         if isinstance(problem, InstallError) and problem.details:
@@ -178,6 +178,7 @@ class InstallDialog:
         self.ui.checkButton.enabled = self.ui.startButton.enabled = False
         self.ui.closeButton.text = _("Cancel")
         self.ui.installBar.setRange(0, 0)
+        self.ui.installBar.visible = True
         self._timer.start()
 
     def _idle(self, text: str) -> None:
@@ -186,8 +187,7 @@ class InstallDialog:
         self.ui.planLabel.text = text
         self.ui.checkButton.enabled = True
         self.ui.closeButton.text = _("Close")
-        self.ui.installBar.setRange(0, 1)
-        self.ui.installBar.value = 0
+        self.ui.installBar.visible = False
 
     def _close(self, *_args: object) -> None:
         if self._background.running:

@@ -73,7 +73,8 @@ class Messages:
         try:
             yield
         except BrainstemALSError as refusal:
-            self.error(str(refusal))
+            text = str(refusal)
+            self.error(text[:1].upper() + text[1:])
         except Exception as problem:
             logging.error("BrainstemALS: unexpected %s", where(problem))
             self.error(

@@ -14,9 +14,9 @@ from ..measurement import Measures
 from ..measurement.plausibility import plausible_ranges
 from ..report.summary_rows import WHOLE, SummaryRow, summary_rows, volume_text
 
-_NAME, _LEFT, _RIGHT, _TOTAL, _SPREAD, _INDEX, _CONFIDENCE, _REFERENCE = range(8)
+_NAME, _LEFT, _RIGHT, _TOTAL, _INDEX, _CONFIDENCE, _SPREAD, _REFERENCE = range(8)
 _SEPARATOR = " "
-_NAME_LETTERS = 24
+_NAME_LETTERS = 22
 
 
 class ResultsSection:
@@ -38,12 +38,14 @@ class ResultsSection:
                 _("Left"),
                 _("Right"),
                 _("Total"),
-                "±",
                 _("L−R %"),
                 _("Confidence"),
+                "±",
                 _("Reference"),
             ]
         )
+        for column in range(1, ui.volumeTree.columnCount):
+            ui.volumeTree.header().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         ui.tableNoteLabel.text = _(
             "Volumes in mm³; ± is half the range between the outlines of probability 0.25 and "
             "0.75; L−R is positive when the left is larger. There are no norms for these outlines "
@@ -79,12 +81,9 @@ class ResultsSection:
             for row in rows:
                 self._volume_row(parent, row, corrected)
         self._places()
-        for column in range(self._ui.volumeTree.columnCount):
-            self._ui.volumeTree.resizeColumnToContents(column)
         # Long names give way to the numbers; their tooltip has them whole.
-        widest = self._ui.volumeTree.fontMetrics().horizontalAdvance("x") * _NAME_LETTERS
-        if self._ui.volumeTree.columnWidth(_NAME) > widest:
-            self._ui.volumeTree.setColumnWidth(_NAME, widest)
+        letter = self._ui.volumeTree.fontMetrics().horizontalAdvance("x")
+        self._ui.volumeTree.setColumnWidth(_NAME, letter * _NAME_LETTERS)
         self._findings(measures)
         self._enable(True)
 
