@@ -17,6 +17,7 @@ from ..annotation.store import CaseStore
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.volume import Volume
 from ..scene.results import approved_case, mark_approved
+from ..scene.segmentation import edited_since_approval, note_edit
 from ..scene.volumes import volume_from_node
 from . import settings
 from .background import Background
@@ -77,6 +78,8 @@ class ApprovalSection:
     def edited(self) -> None:
         """Note that there is work to save."""
         self._unsaved = True
+        note_edit(self._visit.result.segmentation)
+        self.update()
         if not self._timer.active:
             self._timer.start()
 
@@ -89,8 +92,15 @@ class ApprovalSection:
         """Show whether the current result can be, or was, approved."""
         result = self._visit.result
         case = approved_case(result.segmentation) if result is not None else None
-        self._ui.approveButton.enabled = result is not None and case is None and not self.storing
-        if case is not None:
+        edited = result is not None and edited_since_approval(result.segmentation)
+        self._ui.approveButton.enabled = (
+            result is not None and (case is None or edited) and not self.storing
+        )
+        if edited:
+            self._ui.approvalLabel.text = _(
+                "Changed since it was approved as case {case}; approve it again to store that."
+            ).format(case=case)
+        elif case is not None:
             self._ui.approvalLabel.text = _(
                 "Approved as case {case}. A new run makes a new segmentation."
             ).format(case=case)
@@ -153,16 +163,13 @@ class ApprovalSection:
         )
 
     def _approval(self) -> Approval:
-        parameters = self._visit.parameters
-        check_code("subject code", parameters.subject_code)
+        result = self._visit.result
+        check_code("subject code", self._visit.parameters.subject_code)
         check_code("annotator code", self._ui.annotatorEdit.text)
         draft = self._draft()
-        t1 = volume_from_node(parameters.t1, "T1")
-        maps = {
-            name: volume_from_node(node, name.upper())
-            for name in ("fa", "md")
-            if (node := getattr(parameters, name)) is not None
-        }
+        # What took part in the run, whatever is chosen under Exam by now.
+        t1 = volume_from_node(result.t1, "T1")
+        maps = {role: volume_from_node(node, role.upper()) for role, node in result.maps.items()}
         affine = draft.grid.box_affine
         return Approval(
             images=cut_images(draft.grid, draft.labels.shape, t1, **maps),
@@ -245,20 +252,20 @@ class ApprovalSection:
     def _draft(self) -> Draft:
         """Return the current work; raises BrainstemALSError where nodes are missing."""
         parameters, result = self._visit.parameters, self._visit.result
-        if result is None or parameters.t1 is None:
+        if result is None or result.t1 is None:
             raise BrainstemALSError(
                 "segmentation",
                 "there is none to save, or its T1 is gone",
                 "Load the T1 and segment it first.",
                 ExitCode.USAGE,
             )
-        t1 = volume_from_node(parameters.t1, "T1")
+        t1 = volume_from_node(result.t1, "T1")
         now = result.labels_now()
         return Draft(
             labels=now.labels,
             prediction=now.prediction,
             grid=BoxGrid(t1.shape, t1.affine, now.offset),
-            exam_key=self._exam_key(parameters.t1),
+            exam_key=self._exam_key(result.t1),
             subject=parameters.subject_code,
             annotator=self._ui.annotatorEdit.text,
             visit_date=parameters.visit_date,

@@ -37,13 +37,12 @@ class CorrectSection:
     def update(self) -> None:
         """Show the current result, or that there is none."""
         result = self._visit.result
-        parameters = self._visit.parameters
         for widget in (self._ui.uncertainButton, self._ui.outlineCheck, self._ui.opacitySlider):
             widget.enabled = result is not None
         if result is None:
             self.editor.show(None, None)
         else:
-            self.editor.show(result.segmentation, parameters.t1)
+            self.editor.show(result.segmentation, result.t1)
 
     def new_result(self) -> None:
         """Forget the places of an earlier result, and draw the new one as the user likes it."""

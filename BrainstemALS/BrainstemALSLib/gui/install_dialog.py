@@ -53,7 +53,6 @@ class InstallDialog:
             "would be installed, from where, and whether it fits this Slicer; only Install "
             "changes anything. Images never leave this computer."
         )
-        ui.wheelsEdit.filters = ui.modelEdit.filters = _folders_only(ui.wheelsEdit)
         ui.modelEdit.currentPath = settings.remembered("model")
         ui.offlineRadio.toggled.connect(self._route_chosen)
         ui.checkButton.clicked.connect(self._check)
@@ -204,10 +203,6 @@ class InstallDialog:
             else:
                 self.ui.installBar.setRange(0, 100)
                 self.ui.installBar.value = round(100 * fraction)
-
-
-def _folders_only(edit: object) -> object:
-    return edit.Dirs | edit.Readable
 
 
 def _pytorch_extension() -> object | None:

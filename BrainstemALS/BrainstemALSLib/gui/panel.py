@@ -128,6 +128,11 @@ class Panel:
         self._export.update()
         self.ui.undoRunButton.enabled = self.run.can_undo
 
+    def visit_leaves(self) -> None:
+        """Save what was corrected before another result is shown."""
+        self._approval.autosave()
+        self._measuring.stop()
+
     def visit_lost(self, what: str) -> None:
         """Let go of what is no longer there, and say so where something was running."""
         if what == "scene":

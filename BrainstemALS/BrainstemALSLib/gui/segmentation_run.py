@@ -18,7 +18,7 @@ from .messages import Messages
 from .questions import what_becomes_of
 from .segment_section import SegmentSection
 from .steps import Steps
-from .visit import Visit
+from .visit import Visit, outcome_in_scene
 from .worker_jobs import Job, WorkerJobs
 
 
@@ -53,6 +53,7 @@ class SegmentationRun:
         self._save_for_undo, self._shown, self._ended = save_for_undo, shown, ended
         self._steps = Steps(self._done, self._broken)
         self._undo: RunUndo | None = None
+        self._earlier: Outcome | None = None
         self._lost = ""
 
     @property
@@ -105,7 +106,7 @@ class SegmentationRun:
         def finished(outcome: Outcome) -> None:
             remove_inputs(folder)
             self._section.progress(1.0, _("Showing the result"))
-            self._steps.start(self._show(outcome, t1, previous, corrected))
+            self._steps.start(self._show(outcome, nodes, previous, corrected))
 
         self._messages.clear()
         self._lost = ""
@@ -131,8 +132,8 @@ class SegmentationRun:
         lost : str
             Why, for the user, where it was not the user who cancelled.
         """
-        if not self.running:
-            return
+        if not self.running or (self._steps.running and not lost):
+            return  # what is being shown is there in a moment, and can be undone
         self._lost = lost
         self._section.cancelling()
         if self._steps.running:
@@ -149,9 +150,12 @@ class SegmentationRun:
         BrainstemALSError
             The result was approved or deleted since.
         """
+        result = self._visit.result
         with self._visit.own_writes():
             self._undo.undo()
         self._undo = None
+        result = ResultNodes.from_segmentation(result.segmentation)
+        self._visit.show(result, self._earlier or outcome_in_scene(result))
         self._shown()
 
     def forget(self) -> None:
@@ -163,10 +167,15 @@ class SegmentationRun:
         return current if current is not None and current.t1 is t1 else ResultNodes.find(t1)
 
     def _show(
-        self, outcome: Outcome, t1: object, previous: ResultNodes | None, corrected: str
+        self,
+        outcome: Outcome,
+        inputs: dict[str, object],
+        previous: ResultNodes | None,
+        corrected: str,
     ) -> Iterator[float]:
         """Put the result into the scene; the window gets its turn between the parts."""
         yield 0.0
+        t1 = inputs["t1"]
         undo = None
         # It may have been deleted or approved while the worker was at it.
         if previous is not None and previous.segmentation.GetScene() is not slicer.mrmlScene:
@@ -177,14 +186,23 @@ class SegmentationRun:
             yield 0.2
         with self._visit.own_writes():
             nodes = show_outcome(outcome, t1, corrected=corrected, previous=previous)
+        nodes.note_maps(inputs)
+        self._section.ran_on(outcome.device, outcome.device_reason)
+        if self._visit.parameters.t1 is not t1:
+            self._messages.info(
+                _("The result is in the scene; choose the T1 that was segmented to see it.")
+            )
+            return
         overwritten = previous is not None and nodes.segmentation is previous.segmentation
         self._undo = undo if overwritten else None
+        current = self._visit.result
+        shown = current is not None and overwritten and current.segmentation is nodes.segmentation
+        self._earlier = self._visit.outcome if shown else None
         yield 0.6
         self._visit.show(nodes, outcome)
         if nodes.corrected():
             self._visit.measures = None  # what was kept has to be measured with the rest
         self._visit.parameters.segmentation = nodes.segmentation
-        self._section.ran_on(outcome.device, outcome.device_reason)
         yield 0.8
         self._shown()
         middle = views.centre_of(nodes.segmentation, "basis_pontis_left")

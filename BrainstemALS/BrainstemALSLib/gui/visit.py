@@ -16,6 +16,7 @@ from ..measurement import Measures
 from ..scene.patients import check_one_patient
 from ..scene.results import ResultNodes
 from ..worker.outcome import Outcome
+from . import visit_memory
 from .parameters import VisitParameters
 
 
@@ -27,6 +28,9 @@ class VisitListener(Protocol):
 
     def visit_changed(self) -> None:
         """A parameter or a node changed."""
+
+    def visit_leaves(self) -> None:
+        """Another T1 was chosen, and its result takes the place of the current one."""
 
     def visit_lost(self, what: str) -> None:
         """The ``scene`` closes, or the ``segmentation`` or the ``T1`` of a run was removed."""
@@ -64,7 +68,8 @@ class Visit(VTKObservationMixin):
     def __init__(self, parameter_node: Callable[[], object], ui: object, listener: VisitListener):
         super().__init__()
         self._parameter_node, self._ui, self._listener = parameter_node, ui, listener
-        self._gui_tag = self._observer = self._held = None
+        self._gui_tag = self._observer = self._held = self._t1 = None
+        self._following = False
         self._own_writes = 0
         self.parameters: VisitParameters | None = None
         self.result: ResultNodes | None = None
@@ -83,8 +88,9 @@ class Visit(VTKObservationMixin):
         self.parameters = VisitParameters(self._parameter_node())
         self._gui_tag = self.parameters.connectGui(self._ui)
         self._observer = self.parameters.AddObserver(
-            vtk.vtkCommand.ModifiedEvent, lambda *_: self._listener.visit_changed()
+            vtk.vtkCommand.ModifiedEvent, self._parameters_changed
         )
+        self._t1 = self.parameters.t1
         result = ResultNodes.from_segmentation(self.parameters.segmentation)
         self.show(result, None if result is None else outcome_in_scene(result))
         self._listener.visit_opened()
@@ -95,7 +101,7 @@ class Visit(VTKObservationMixin):
         if self.parameters is not None:
             self.parameters.disconnectGui(self._gui_tag)
             self.parameters.RemoveObserver(self._observer)
-        self.parameters = self._gui_tag = self._observer = None
+        self.parameters = self._gui_tag = self._observer = self._t1 = None
 
     def close(self) -> None:
         """Let go of the scene altogether."""
@@ -138,6 +144,35 @@ class Visit(VTKObservationMixin):
     def hold(self, t1: object | None) -> None:
         """Name the T1 that is being segmented, so that its loss is noticed; None for none."""
         self._held = t1
+
+    def _parameters_changed(self, *_args: object) -> None:
+        if self.parameters is None or self._following:
+            return
+        self._following = True
+        try:
+            if self.parameters.t1 is not self._t1:
+                self._follow(self.parameters.t1)
+        finally:
+            self._following = False
+        self._listener.visit_changed()
+
+    def _follow(self, t1: object | None) -> None:
+        """Another T1 was chosen: show what was typed for it and its own result."""
+        self._listener.visit_leaves()
+        before, self._t1 = self._t1, t1
+        if before is not None:
+            if before.GetScene() is not None:
+                visit_memory.remember(self.parameters, before)
+            if not visit_memory.recall(self.parameters, t1):
+                visit_memory.forget(self.parameters)
+        else:
+            visit_memory.recall(self.parameters, t1)
+        result = ResultNodes.find(t1)
+        if result is None and self.result is None:
+            return
+        self.parameters.segmentation = None if result is None else result.segmentation
+        self.show(result, None if result is None else outcome_in_scene(result))
+        self._listener.visit_opened()
 
     def _watch(self, node: object, *, on: bool) -> None:
         segmentation = node.GetSegmentation()

@@ -41,7 +41,7 @@ class Job:
 
 
 class WorkerJobs:
-    """Runs one job at a time.
+    """Runs one job at a time; one more may wait, as a run does for the measures of a correction.
 
     Parameters
     ----------
@@ -53,6 +53,7 @@ class WorkerJobs:
 
     def __init__(self, log_dir: Path, python: str | None = None):
         self._job: Job | None = None
+        self._next: Job | None = None
         self._folder: SessionFolder | None = None
         self._steps = Steps(self._ask, self._broken)
         self.process = WorkerProcess(
@@ -61,8 +62,8 @@ class WorkerJobs:
 
     @property
     def running(self) -> Job | None:
-        """The job that runs; None when there is none."""
-        return self._job
+        """The job that came last and is not over; None when there is none."""
+        return self._next or self._job
 
     def new_folder(self) -> Path:
         """Return a new empty folder for the arrays of a job; it goes with the session.
@@ -77,17 +78,21 @@ class WorkerJobs:
         return self._folder.job()
 
     def start(self, job: Job) -> None:
-        """Begin a job; RuntimeError while another runs."""
-        if self._job is not None:
-            raise RuntimeError("a job is running")
-        self._job = job
-        self._steps.start(job.arrays)
+        """Begin a job, after the one that runs; RuntimeError while another waits already."""
+        if self._next is not None:
+            raise RuntimeError("a job is waiting")
+        self._next = job
+        self._begin_next()
 
     def cancel(self) -> None:
-        """Stop the job; ``cancelled`` is called when it has stopped."""
-        if self._job is None:
+        """Stop the job that came last; ``cancelled`` is called when it has stopped."""
+        if self._next is not None:
+            job, self._next = self._next, None
+            job.arrays.close()
+            job.cancelled()
+        elif self._job is None:
             return
-        if self._steps.running:
+        elif self._steps.running:
             self._job.arrays.close()
             self._steps.stop()
             self._cancelled()
@@ -99,11 +104,16 @@ class WorkerJobs:
         if self._steps.running:
             self._job.arrays.close()
             self._steps.stop()
-        self._job = None
+        self._job = self._next = None
         self.process.close()
         if self._folder is not None:
             self._folder.close()
             self._folder = None
+
+    def _begin_next(self) -> None:
+        if self._job is None and self._next is not None:
+            self._job, self._next = self._next, None
+            self._steps.start(self._job.arrays)
 
     def _ask(self) -> None:
         self.process.ask(self._job.command, self._job.params)
@@ -115,19 +125,22 @@ class WorkerJobs:
         if self._job is not None:
             self._job.progress(_HANDOVER + (1 - _HANDOVER) * fraction, text)
 
-    # The job is over before its owner hears of it, and may start the next one at once.
+    # A job is over before its owner hears of it, and may start another one at once.
 
     def _finished(self, answer: Answer) -> None:
         job, self._job = self._job, None
         if job is not None:
             job.finished(answer)
+        self._begin_next()
 
     def _failed(self, refusal: BrainstemALSError) -> None:
         job, self._job = self._job, None
         if job is not None:
             job.failed(refusal)
+        self._begin_next()
 
     def _cancelled(self) -> None:
         job, self._job = self._job, None
         if job is not None:
             job.cancelled()
+        self._begin_next()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from .segmentation import corrected_keys, edited_extent, read_labels, segmentati
 RECORD = PREFIX + "Record"
 """Attribute of the segmentation: ``Outcome.record()`` as JSON."""
 ENTROPY, PREDICTION = PREFIX + "Entropy", PREFIX + "Prediction"
+MAPS = {"fa": PREFIX + "FA", "md": PREFIX + "MD"}
+"""Node references of the segmentation: the maps that took part in the run."""
 TABLE, PAIRS, CHARTS = PREFIX + "Table", PREFIX + "Pairs", PREFIX + "Charts"
 
 
@@ -97,6 +100,18 @@ class ResultNodes:
     def t1(self) -> object | None:
         """The T1; None once it was deleted."""
         return self.segmentation.GetNodeReference(T1) if in_scene(self.segmentation) else None
+
+    @property
+    def maps(self) -> dict[str, object]:
+        """FA and MD volumes that took part in the run and are still in the scene, by role."""
+        nodes = {role: self.segmentation.GetNodeReference(name) for role, name in MAPS.items()}
+        return {role: node for role, node in nodes.items() if node is not None}
+
+    def note_maps(self, nodes: Mapping[str, object]) -> None:
+        """Note which FA and MD took part in the run; other roles are left out."""
+        for role, name in MAPS.items():
+            node = nodes.get(role)
+            self.segmentation.SetNodeReferenceID(name, None if node is None else node.GetID())
 
     @property
     def record(self) -> dict:

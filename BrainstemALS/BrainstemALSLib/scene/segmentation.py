@@ -41,14 +41,17 @@ __all__ = [
     "approved_case",
     "corrected_keys",
     "edited_extent",
+    "edited_since_approval",
     "mark_approved",
     "new_segmentation",
+    "note_edit",
     "read_labels",
     "segmentations_of",
     "write_labels",
 ]
 
 APPROVED = PREFIX + "Approved"
+EDITED = PREFIX + "EditedSinceApproval"
 _FOLDER = "BrainstemALS"
 
 
@@ -181,6 +184,18 @@ def mark_approved(node: object, case_id: str) -> None:
     """Note in a segmentation that it was approved; from now on it is never written to."""
     scene_of(node, "segmentation")
     node.SetAttribute(APPROVED, case_id)
+    node.SetAttribute(EDITED, None)
+
+
+def note_edit(node: object) -> None:
+    """Note that somebody has edited a segmentation; of one that was approved this is kept."""
+    if approved_case(node) is not None:
+        node.SetAttribute(EDITED, "1")
+
+
+def edited_since_approval(node: object) -> bool:
+    """Return whether an approved segmentation is no longer what was approved."""
+    return approved_case(node) is not None and bool(node.GetAttribute(EDITED))
 
 
 def _kept(

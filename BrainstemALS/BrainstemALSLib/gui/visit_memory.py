@@ -1,0 +1,47 @@
+"""What was typed belongs to the T1 that was chosen: another T1 has its own code and dates."""
+
+from __future__ import annotations
+
+import json
+
+from ..prognosis.alsfrs import ITEMS, NOT_RATED
+from .parameters import VisitParameters
+
+_ATTRIBUTE = "BrainstemALS.Visit"
+_EMPTY = {
+    "subject_code": "",
+    "visit_date": "",
+    "age": 0,
+    "sex": "",
+    "seconds_spent": 0.0,
+    **{f"alsfrs{number}": NOT_RATED for number in range(1, len(ITEMS) + 1)},
+}
+
+
+def remember(parameters: VisitParameters, t1: object) -> None:
+    """Keep with a T1 what was typed for it; it is saved with the scene."""
+    typed = {name: getattr(parameters, name) for name in _EMPTY}
+    t1.SetAttribute(_ATTRIBUTE, None if typed == _EMPTY else json.dumps(typed))
+
+
+def recall(parameters: VisitParameters, t1: object | None) -> bool:
+    """Show what was typed for a T1; False, and nothing done, where nothing was."""
+    text = t1.GetAttribute(_ATTRIBUTE) if t1 is not None else None
+    if not text:
+        return False
+    _fill(parameters, {**_EMPTY, **json.loads(text)})
+    return True
+
+
+def forget(parameters: VisitParameters) -> None:
+    """Show nothing: what was typed belonged to another T1."""
+    _fill(parameters, _EMPTY)
+
+
+def _fill(parameters: VisitParameters, values: dict[str, object]) -> None:
+    changing = parameters.StartModify()
+    try:
+        for name in _EMPTY:
+            setattr(parameters, name, values[name])
+    finally:
+        parameters.EndModify(changing)
