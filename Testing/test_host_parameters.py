@@ -79,7 +79,7 @@ class TestParameterNode:
         _, ui = panel
         visit = new_visit()
         visit.code = "S-01"
-        tag = visit.connectGui(ui)
+        assert visit.connectGui(ui) is None
         assert ui.codeEdit.text == "S-01"
         assert ui.ageSpin.maximum == 120
         assert ui.deviceCombo.count == 2
@@ -97,9 +97,17 @@ class TestParameterNode:
         visit.image = None
         assert ui.ageSpin.value == 61
         assert ui.selector.currentNode() is None
+
+    def test_widgets_that_were_named_can_be_let_go(self, panel):
+        _, ui = panel
+        visit = new_visit()
+        tag = visit.connectParametersToGui({"code": ui.codeEdit, "age": ui.ageSpin})
+        ui.codeEdit.text, ui.ageSpin.value = "S-02", 60
+        assert (visit.code, visit.age) == ("S-02", 60)
         visit.disconnectGui(tag)
         ui.codeEdit.text = "S-03"
-        assert visit.code == "S-02"
+        visit.age = 61
+        assert (visit.code, ui.ageSpin.value) == ("S-02", 60)
 
     def test_a_widget_that_cannot_show_its_parameter_is_refused(self, panel):
         _, ui = panel

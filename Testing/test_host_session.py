@@ -51,8 +51,33 @@ class TestModules:
         host.load_module(module_file)
         assert slicer.modules.sampleDataSources == {}
         host.complete_startup()
+        host.complete_startup()  # offers nothing twice
         (source,) = slicer.modules.sampleDataSources["Example"]
         assert source.customDownloader(source) == "One"
+
+    @pytest.mark.parametrize(
+        ("files", "problem"),
+        [
+            ({}, TypeError),
+            ({"uris": []}, TypeError),
+            ({"fileNames": [], "nodeNames": []}, TypeError),
+            ({"uris": [], "fileNames": ["t1.nrrd"]}, ValueError),
+            ({"uris": ["https://x"], "fileNames": ["t1.nrrd"], "nodeNames": []}, ValueError),
+        ],
+    )
+    def test_a_sample_whose_lists_do_not_match_is_refused(self, host, files, problem):
+        import SampleData
+
+        with pytest.raises(problem):
+            SampleData.SampleDataLogic.registerCustomSampleDataSource(
+                category="Example", sampleName="One", customDownloader=print, **files
+            )
+
+    def test_a_sample_of_one_file_may_be_given_without_lists(self, host):
+        import SampleData
+
+        source = SampleData.SampleDataSource("One", uris="https://x", fileNames="t1.nrrd")
+        assert (source.uris, source.nodeNames) == (["https://x"], [None])
 
     def test_the_parameter_node_is_one(self, host, module_file):
         module, _ = host.load_module(module_file)

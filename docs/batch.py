@@ -4,7 +4,8 @@
 
 Takes FA and MD along where they lie beside a T1 under the same name (sub-01_T1w.nii.gz,
 sub-01_FA.nii.gz, sub-01_MD.nii.gz). Results that are there already are left alone. Ends with the
-number of images that could not be segmented.
+number of images that could not be segmented. Results are named after the T1: if a file is named
+after a patient, so are they, and so is what is printed.
 """
 
 import sys

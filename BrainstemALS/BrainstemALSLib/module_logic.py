@@ -60,4 +60,5 @@ def process(
     finally:
         if client is None:
             worker.close()
-    return show_outcome(outcome, t1, corrected=corrected, previous=ResultNodes.find(t1))
+    maps = {"fa": fa, "md": md, "dti": dti}
+    return show_outcome(outcome, t1, corrected=corrected, previous=ResultNodes.find(t1), maps=maps)

@@ -68,6 +68,7 @@ def approval(seed: int = 0, exam: str = "exam", **overrides: object) -> Approval
         "visit_date": "2026-03-31",
         "model": {"structures": {"name": "structures", "version": "1", "sha256": "0" * 64}},
         "keys": KEYS,
+        "modalities": ("t1", "fa"),
         "seconds_spent": 81.5,
     }
     return Approval(**{**fields, **overrides})

@@ -46,7 +46,7 @@ def approve(root: Path, count: int) -> Iterator[str]:
 
 
 def save(root: Path, count: int) -> Iterator[str]:
-    with closing(DraftFolder(CaseStore(root))) as folder:
+    with closing(DraftFolder(root)) as folder:
         for value in range(1, count):
             folder.save(draft(value))
             yield str(value)
@@ -110,7 +110,7 @@ def next_duration(work: Iterator[str]) -> float:
 
 
 def hold_draft(root: Path) -> None:
-    folder = DraftFolder(CaseStore(root))
+    folder = DraftFolder(root)
     folder.save(draft())
     say(saved=True)
     sys.stdin.read()
@@ -120,7 +120,7 @@ def limited(root: Path, n_bytes: int) -> None:
     import resource
 
     store = CaseStore(root)
-    folder = DraftFolder(store)
+    folder = DraftFolder(root)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
     for work in (lambda: store.approve(approval()), lambda: folder.save(draft())):

@@ -122,6 +122,7 @@ def test_a_t1_without_content(store, make_approval, value):
         ({"seconds_spent": -1.0}, "no time"),
         ({"seconds_spent": float("nan")}, "no time"),
         ({"keys": ("cerebellum",)}, "no such structures: cerebellum"),
+        ({"modalities": ("t1", "flair")}, "no such channels: flair"),
         ({"model": {"accuracy": float("nan")}}, "JSON"),
     ],
 )

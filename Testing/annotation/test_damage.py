@@ -83,7 +83,7 @@ def test_a_folder_that_may_not_be_written_to(open_tmp, make_approval, closed_fol
         store.approve(make_approval())
     assert caught.value.code == ExitCode.OUTPUT_REFUSED
     with pytest.raises(BrainstemALSError) as caught:
-        DraftFolder(store)
+        DraftFolder(root)
     assert caught.value.code == ExitCode.OUTPUT_REFUSED
     reader = CaseStore(root, read_only=True)
     assert reader.read(record.case_id).record.case_id == record.case_id
@@ -97,7 +97,7 @@ def test_no_folder_can_be_made(open_tmp, closed_folder):
 
 def test_a_full_disk(small_disk, make_approval, make_draft):
     store = CaseStore(small_disk)
-    drafts = DraftFolder(store)
+    drafts = DraftFolder(small_disk)
     drafts.save(make_draft(7))
     stored: list[str] = []
 
@@ -127,7 +127,7 @@ def test_long_and_foreign_names(tmp_path, make_approval, make_draft):
     store = CaseStore(root)
     record = store.approve(make_approval())
     assert store.verify(record.case_id) == ()
-    drafts = DraftFolder(store)
+    drafts = DraftFolder(root)
     drafts.save(make_draft())
     drafts.close()
     assert len(recoverable(root)) == 1
@@ -193,6 +193,8 @@ def test_files_added_by_others_do_not_matter(store, case):
         lambda c: c.update(revision=0),
         lambda c: c.update(supersedes="../x"),
         lambda c: c.update(images=["t1", "../../x"]),
+        lambda c: c.update(modalities=["t1", "flair"]),
+        lambda c: c.update(modalities=None),
         lambda c: c.update(case="20260331T120000Z-0123456789ab"),
         lambda c: c["t1_grid"].update(affine=[[1.0]]),
         lambda c: c["t1_grid"].update(offset=[29, 0, 0]),

@@ -14,14 +14,14 @@ from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 
 
 @pytest.fixture
-def session(store):
+def session(root):
     """A session's drafts."""
-    folder = DraftFolder(store)
+    folder = DraftFolder(root)
     yield folder
     folder.close()
 
 
-def test_a_draft_comes_back_whole(store, session, make_draft, root):
+def test_a_draft_comes_back_whole(session, make_draft, root):
     noise = np.random.default_rng(0)
     given = make_draft()
     given = make_draft(
@@ -40,6 +40,24 @@ def test_a_draft_comes_back_whole(store, session, make_draft, root):
     for name in ("exam_key", "subject", "annotator", "visit_date", "seconds_spent", "outcome"):
         assert getattr(draft, name) == getattr(given, name)
     assert draft.saved_utc.endswith("Z")
+
+
+def test_drafts_need_no_store(tmp_path, make_draft):
+    root = tmp_path / "Größe" / "local"
+    assert recoverable(root) == ()
+    folder = DraftFolder(str(root))
+    folder.save(make_draft())
+    folder.close()
+    assert os.listdir(root) == ["drafts"]
+    assert len(recoverable(str(root))) == 1
+
+
+def test_no_folder_can_be_made(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BrainstemALSError) as caught:
+        DraftFolder(tmp_path / "file")
+    assert caught.value.code == ExitCode.OUTPUT_REFUSED
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_the_last_save_of_each_exam_counts(session, make_draft, root):
@@ -73,13 +91,13 @@ def test_of_two_saves_the_whole_one_counts(session, make_draft, root, how, turn)
     assert set(np.unique(found.draft.labels)) == {2 - turn}
 
 
-def test_drafts_of_which_nothing_is_whole_are_left_alone(session, make_draft, root, store):
+def test_drafts_of_which_nothing_is_whole_are_left_alone(session, make_draft, root):
     session.save(make_draft(1))
     session.close()
     (damaged,) = (root / "drafts").glob("*/*.npz")
     damaged.write_bytes(b"")
     assert recoverable(root) == ()
-    DraftFolder(store).close()
+    DraftFolder(root).close()
     assert damaged.exists()
 
 
@@ -112,10 +130,10 @@ def test_a_session_that_goes_on_after_discarding(session, make_draft, root):
     assert [item.draft.outcome["value"] for item in recoverable(root)] == [3]
 
 
-def test_living_sessions_are_not_recovered_nor_tidied(store, session, make_draft, root):
-    empty = DraftFolder(store)
+def test_living_sessions_are_not_recovered_nor_tidied(session, make_draft, root):
+    empty = DraftFolder(root)
     session.save(make_draft(4))
-    other = DraftFolder(store)
+    other = DraftFolder(root)
     assert recoverable(root) == ()
     empty.save(make_draft(5))
     for folder in (empty, other):

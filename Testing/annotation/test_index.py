@@ -61,7 +61,7 @@ def test_an_index_of_another_format_is_rebuilt(store, make_approval, root):
         index.execute("PRAGMA user_version = 99")
     assert [case.case_id for case in store.cases()] == [record.case_id]
     with closing(sqlite3.connect(root / "index.sqlite")) as index:
-        assert index.execute("PRAGMA user_version").fetchone() == (1,)
+        assert index.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_what_an_approval_that_died_left_is_swept(store, root, make_approval):

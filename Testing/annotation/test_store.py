@@ -15,7 +15,7 @@ import pytest
 from BrainstemALSLib import __version__
 from BrainstemALSLib.annotation import CaseStore, case_files
 from BrainstemALSLib.annotation import store as store_module
-from BrainstemALSLib.annotation.records import Change, is_case_id, to_json
+from BrainstemALSLib.annotation.records import Change, from_json, is_case_id, to_json
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.file_lock import FileLock
 from BrainstemALSLib.imaging.geometry import crop
@@ -59,6 +59,8 @@ def test_what_a_case_says_about_itself(store, make_approval):
     assert written["seconds_spent"] == 81.5
     assert written["software"] == __version__
     assert written["model"]["structures"]["version"] == "1"
+    assert written["modalities"] == ["t1", "fa"]
+    assert record.modalities == ("t1", "fa")
     assert written["approved_all"] is False
     assert written["prediction_learned_from_simulation"] is False
     assert record.changes == {
@@ -67,6 +69,20 @@ def test_what_a_case_says_about_itself(store, make_approval):
         "red_nucleus_left": Change(added=2, removed=1),
     }
     assert (record.revision, record.supersedes) == (1, None)
+
+
+def test_what_the_prediction_was_made_with_is_not_what_is_stored(store, make_approval):
+    record = store.approve(make_approval(modalities=("t1", "fa", "md")))
+    (read,) = CaseStore(store.root).cases()
+    assert read.modalities == store.read(record.case_id).record.modalities == ("t1", "fa", "md")
+    assert read.images == ("t1", "fa")
+
+
+def test_a_case_of_before_modalities_were_kept(store, make_approval):
+    record = store.approve(make_approval())
+    content = to_json(record)
+    del content["modalities"]
+    assert from_json(content).modalities == ()
 
 
 def test_no_face_is_stored(store, make_approval):

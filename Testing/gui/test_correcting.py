@@ -71,12 +71,44 @@ def test_a_new_run_asks_and_does_as_it_is_told(host, panel, exam, patient, corre
     panel.ui.undoRunButton.click()
     np.testing.assert_array_equal(labels(panel.visit.result, shape), kept)
     assert panel.ui.undoRunButton.enabled is False
+    panel.ui.messageActionButton.click()  # Redo
+    np.testing.assert_array_equal(labels(panel.visit.result, shape), first)
+    panel.ui.undoRunButton.click()
     segmented(host, panel, "Replace everything")
     panel.ui.segmentEditor.undo()
     np.testing.assert_array_equal(labels(panel.visit.result, shape), kept)
 
 
-def test_fa_and_md_come_from_a_tensor_volume(host, panel, exam, patient):
+def test_what_is_painted_while_a_run_goes_on_is_kept(host, panel, exam, patient, stroke):
+    segmented(host, panel)
+    pyramid = by_key()["pyramid_left"].index
+    panel.ui.segmentButton.click()
+    host.wait_until(lambda: panel.ui.progressBar.value >= 20, RUN_S)
+    stroke("pyramid_left", (4, 4, 4))
+    host.wait_until(lambda: not panel.run.running, RUN_S)
+    assert (labels(panel.visit.result, patient.t1.shape)[4:7, 4:7, 4:7] == pyramid).all()
+    assert panel.visit.result.corrected() == ("pyramid_left",)
+
+
+def test_undo_asks_before_it_takes_later_edits_along(host, panel, exam, patient, stroke):
+    import qt
+
+    segmented(host, panel)
+    stroke("pyramid_left", (4, 4, 4))
+    segmented(host, panel, "Replace everything")
+    stroke("pyramid_left", (9, 4, 4))
+    edited = labels(panel.visit.result, patient.t1.shape)
+    host.answer(qt.QMessageBox.Cancel)
+    panel.ui.undoRunButton.click()
+    np.testing.assert_array_equal(labels(panel.visit.result, patient.t1.shape), edited)
+    host.answer(qt.QMessageBox.Ok)
+    panel.ui.undoRunButton.click()
+    assert labels(panel.visit.result, patient.t1.shape)[4:7, 4:7, 4:7].all()
+    panel.ui.messageActionButton.click()
+    np.testing.assert_array_equal(labels(panel.visit.result, patient.t1.shape), edited)
+
+
+def test_fa_and_md_come_from_a_tensor_volume(host, panel, exam, patient, tmp_path):
     import slicer
     import vtk
     from vtk.util.numpy_support import numpy_to_vtk
@@ -100,6 +132,17 @@ def test_fa_and_md_come_from_a_tensor_volume(host, panel, exam, patient):
     segmented(host, panel)
     assert panel.messages.text == ""
     assert panel.visit.outcome.modalities == ("t1", "fa", "md")
+
+    # An approved case keeps the maps that the prediction was made with.
+    from BrainstemALSLib.annotation.store import CaseStore
+
+    panel.ui.subjectEdit.text, panel.ui.annotatorEdit.text = "P-07", "R-01"
+    panel.ui.storeEdit.currentPath = str(tmp_path / "store")
+    panel.ui.approveButton.click()
+    host.wait_until(lambda: "Approved" in panel.messages.text, 30)
+    (record,) = CaseStore(tmp_path / "store").cases()
+    assert record.images == ("t1", "fa", "md")
+    assert record.modalities == ("t1", "fa", "md")
 
 
 def test_uncertain_places_come_in_a_row_and_begin_again(host, panel, spheres):
@@ -147,10 +190,15 @@ def test_surfaces_and_the_uncertainty_map_are_shown_and_hidden(host, panel, sphe
     assert result.segmentation.GetDisplayNode().GetVisibility3D() == 1
     assert panel.visit.edits == edits
     composite = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
+    composite.SetForegroundVolumeID(spheres.GetID())  # the user's own overlay
+    composite.SetForegroundOpacity(0.25)
     panel.ui.entropyButton.click()
     assert composite.GetForegroundVolumeID() == result.entropy.GetID()
     panel.ui.entropyButton.click()
-    assert composite.GetForegroundVolumeID() is None
+    assert composite.GetForegroundVolumeID() == spheres.GetID()
+    assert composite.GetForegroundOpacity() == 0.25
+    panel._new_result()
+    assert composite.GetForegroundVolumeID() == spheres.GetID()
 
 
 def test_the_time_of_work_is_counted_without_pauses(host, panel, spheres, stroke):
@@ -175,7 +223,7 @@ def test_tier_c_nuclei_are_listed_and_have_no_volume(host, panel, spheres):
     for number in range(group.childCount()):
         item = group.child(number)
         names[item.text(0)] = item
-        assert [item.text(column) for column in (1, 2, 4, 5)] == [""] * 4
+        assert [item.text(column) for column in (1, 2, 4, 6)] == [""] * 4
         assert item.text(3) == "no volume"
     assert "Hypoglossal nucleus" in names
     assert not any(

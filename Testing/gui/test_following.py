@@ -112,3 +112,71 @@ def test_another_t1_is_chosen_while_one_is_segmented(host, panel, exam, other):
     assert panel.visit.result.t1 is exam["t1"]
     assert set(panel.visit.result.maps) == {"fa", "md"}
     assert np.count_nonzero(panel.visit.result.labels_now().labels) > 10_000
+
+
+def test_the_maps_follow_the_t1(host, panel, exam, other):
+    host.choose(panel.ui.t1Selector, other)
+    assert panel.visit.parameters.fa is None
+    assert panel.visit.parameters.md is None
+    host.choose(panel.ui.t1Selector, exam["t1"])
+    assert panel.visit.parameters.fa is exam["fa"]
+    assert panel.visit.parameters.md is exam["md"]
+
+
+def test_a_t1_that_cannot_be_followed_shows_no_result_and_no_other_one(
+    host, panel, spheres, other, tmp_path
+):
+    """A non-linear transform was applied to a segmented T1 while another one was shown."""
+    import slicer
+
+    panel.ui.subjectEdit.text = "P-07"
+    host.choose(panel.ui.t1Selector, other)
+    panel.ui.subjectEdit.text = "P-08"
+    grid = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    spheres.SetAndObserveTransformNodeID(grid.GetID())
+    host.choose(panel.ui.t1Selector, spheres)
+    assert panel.ui.subjectEdit.text == "P-07"
+    assert panel.visit.result is None or panel.visit.result.t1 is spheres
+    assert panel.ui.summaryLabel.text == "No result yet."
+    panel.ui.storeEdit.currentPath = str(tmp_path / "store")
+    panel.ui.annotatorEdit.text = "R-01"
+    panel.ui.approveButton.click()
+    assert not (tmp_path / "store").exists()
+    # A scene that is loaded so opens all the same.
+    panel.visit.open()
+    assert panel.ui.summaryLabel.text == "No result yet."
+
+
+def test_edits_while_a_case_is_stored_are_not_taken_for_stored(
+    host, panel, spheres, stroke, tmp_path
+):
+    panel.ui.subjectEdit.text, panel.ui.annotatorEdit.text = "P-07", "R-01"
+    panel.ui.storeEdit.currentPath = str(tmp_path / "store")
+    panel.ui.approveButton.click()
+    assert panel._approval.storing
+    stroke("pyramid_right", (4, 4, 4))
+    host.wait_until(lambda: "Approved" in panel.messages.text, 30)
+    assert "Changed since it was approved" in panel.ui.approvalLabel.text
+    assert panel.ui.approveButton.enabled is True
+    (record,) = CaseStore(tmp_path / "store").cases()
+    assert "pyramid_right" not in record.changes
+    panel._approval.autosave()
+    assert "Draft saved" in panel.ui.approvalLabel.text
+
+
+def test_volumes_that_could_not_be_measured_can_be_measured_again(host, panel, spheres, stroke):
+    from BrainstemALSLib.worker.process_tree import kill_tree
+
+    def killed():
+        pid = panel.jobs.process.session.pid
+        if pid and panel.jobs.running is not None:
+            kill_tree(pid)
+        return panel.ui.messageActionButton.visible
+
+    stroke("pyramid_left", (4, 4, 4))
+    host.wait_until(killed, 60)
+    assert panel.ui.messageActionButton.text == "Measure again"
+    assert panel.ui.exportButton.enabled is False
+    panel.ui.messageActionButton.click()
+    host.wait_until(lambda: panel.visit.measures is not None, 30)
+    assert panel.ui.exportButton.enabled is True

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from BrainstemALSLib.imaging.volume import Volume
+
 ROOT = Path(__file__).resolve().parents[2]
 WORK = """
 import json, os, signal, sys
@@ -77,6 +79,12 @@ def killed(tmp_path, local, t1, outcome) -> Path:
     return tmp_path
 
 
+def offered(panel, text: str) -> bool:
+    """Whether the panel offers to do something."""
+    button = panel.ui.messageActionButton
+    return button.visible and button.text == text
+
+
 def test_the_interval_is_a_few_minutes(host):
     from BrainstemALSLib.gui.approval_section import AUTOSAVE_MINUTES
 
@@ -87,21 +95,35 @@ def test_the_interval_is_a_few_minutes(host):
 def test_what_was_saved_comes_back(host, killed, opened, add_volume, t1):
     panel = opened.panel
     # Without its T1 nothing can be brought back, and that is said.
+    host.wait_until(lambda: panel.messages.text != "", 20)
     assert "was saved but not approved" in panel.messages.text
     assert "P-07" in panel.messages.text
-    host.choose(panel.ui.t1Selector, add_volume(t1))
+    mine = add_volume(t1)
+    host.choose(panel.ui.t1Selector, mine)
     panel.enter()
-    assert panel.ui.messageActionButton.text == "Recover"
+    host.wait_until(lambda: offered(panel, "Recover"), 20)
+    # Another T1 of the same grid is chosen before the button is pressed: nothing is mixed.
+    host.choose(panel.ui.t1Selector, add_volume(Volume(t1.array[::-1].copy(), t1.affine)))
     panel.ui.messageActionButton.click()
+    assert "not of the T1 that is chosen" in panel.messages.text
+    assert panel.visit.result is None
+    host.choose(panel.ui.t1Selector, mine)
+    panel.enter()
+    host.wait_until(lambda: offered(panel, "Recover"), 20)
+    panel.ui.messageActionButton.click()
+    panel.ui.uncertainButton.click()
+    assert "no longer in the scene" in panel.messages.text
     result = panel.visit.result
     np.testing.assert_array_equal(result.labels_now().labels, np.load(killed / "saved.npy"))
     assert panel.visit.parameters.subject_code == "P-07"
     assert set(result.corrected()) >= {"pyramid_left"}
     # It is this session's draft now: killed again, it would be offered once.
     host.wait_until(lambda: panel.visit.measures is not None, 30)
+    panel.messages.clear()
     panel.exit()
     panel.enter()
-    assert "was saved but not approved" not in panel.messages.text
+    host.wait_until(lambda: not panel._approval._recovery._background.running, 20)
+    assert panel.messages.text == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -109,13 +131,16 @@ def test_it_is_deleted_only_when_the_user_says_so_twice(host, killed, opened):
     import qt
 
     panel = opened.panel
+    host.wait_until(lambda: offered(panel, "Discard it"), 20)
     host.answer(qt.QMessageBox.Cancel)
     panel.ui.messageActionButton.click()
     panel.enter()
+    host.wait_until(lambda: offered(panel, "Discard it"), 20)
     assert "was saved but not approved" in panel.messages.text
     host.answer(qt.QMessageBox.Ok)
     panel.ui.messageActionButton.click()
     panel.enter()
+    host.wait_until(lambda: not panel._approval._recovery._background.running, 20)
     assert panel.messages.text == ""
 
 
@@ -130,6 +155,7 @@ def test_closing_slicer_keeps_what_is_not_approved(host, opened, spheres, stroke
     _module, widget = host.load_module(MODULE)
     host.choose(widget.panel.ui.t1Selector, add_volume(t1))
     host.enter(widget)
+    host.wait_until(lambda: offered(widget.panel, "Recover"), 20)
     widget.panel.ui.messageActionButton.click()
     np.testing.assert_array_equal(widget.panel.visit.result.labels_now().labels, labels)
 

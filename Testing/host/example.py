@@ -63,7 +63,11 @@ class Example(ScriptedLoadableModule):
 def register():
     import SampleData
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category="Example", sampleName="One", customDownloader=lambda source: source.sampleName)
+        category="Example", sampleName="One", uris=[], fileNames=[], nodeNames=[],
+        customDownloader=download)
+
+def download(source):
+    return source.sampleName
 
 class ExampleWidget(ScriptedLoadableModuleWidget):
     def setup(self):

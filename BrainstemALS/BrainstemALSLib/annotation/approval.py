@@ -42,6 +42,9 @@ class Approval:
         Name, version and checksum of every model that took part in the prediction.
     keys : tuple of str
         Structures that the model can draw.
+    modalities : tuple of str
+        Channels that the prediction was made with, of ``t1``, ``fa`` and ``md``; empty where nobody
+        knows. ``images`` may hold others.
     seconds_spent : float
         Time the expert worked on it.
     approved_all : bool
@@ -60,6 +63,7 @@ class Approval:
     visit_date: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
     seconds_spent: float = 0.0
     approved_all: bool = True
     from_simulation: bool = True
@@ -77,7 +81,8 @@ def checked(approval: Approval) -> Approval:
         USAGE for a code or a date, MISMATCHED_IMAGES for grids, UNSUITABLE_IMAGE for labels or a
         T1 that cannot be stored.
     ValueError
-        What only a mistake of the calling program explains: exam key, time, model, image names.
+        What only a mistake of the calling program explains: exam key, time, model, names of images,
+        structures and channels.
     """
     check_code("subject code", approval.subject)
     check_code("annotator code", approval.annotator)
@@ -89,6 +94,8 @@ def checked(approval: Approval) -> Approval:
         raise ValueError(f"the images of a case are t1 and perhaps {IMAGES[1:]}")
     if unknown := set(approval.keys) - {structure.key for structure in load_structures()}:
         raise ValueError(f"no such structures: {', '.join(sorted(unknown))}")
+    if unknown := set(approval.modalities) - set(IMAGES):
+        raise ValueError(f"no such channels: {', '.join(sorted(unknown))}")
     _check_grids(approval)
     for what, volume in (("prediction", approval.prediction), ("correction", approval.correction)):
         _check_labels(what, volume.array)

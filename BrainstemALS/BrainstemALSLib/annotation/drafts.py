@@ -1,6 +1,7 @@
 """Work that is not approved yet, kept so that a killed application loses minutes and not hours.
 
-Each running session has a folder of its own under ``drafts`` and holds a lock in it, which the
+A folder of drafts belongs to one computer, apart from the store where exams are approved. Each
+running session has a folder of its own under ``drafts`` in it and holds a lock there, which the
 operating system frees when the session dies; drafts whose lock is free can be recovered. Of each
 exam the two last drafts are kept and replaced in turn: nothing is flushed to the disk, because the
 window waits for the save, so that a power cut may damage the newer one; a checksum tells, and then
@@ -19,9 +20,8 @@ from ..file_lock import FileLock, LockUnsupportedError, is_held
 from . import layout, refusals
 from .draft_files import Draft, encode_draft, read_draft
 from .durability import PARTIAL
-from .store import CaseStore
 
-_LOCK = "session.lock"
+_DRAFTS, _LOCK = "drafts", "session.lock"
 _FILE = re.compile(r"([0-9a-f]{64})-[01]\.npz")
 
 
@@ -30,8 +30,8 @@ class DraftFolder:
 
     Parameters
     ----------
-    store : CaseStore
-        Where the exams will be approved.
+    root : str or Path
+        Folder that holds ``drafts``; both are made where they are missing.
 
     Raises
     ------
@@ -39,10 +39,11 @@ class DraftFolder:
         OUTPUT_REFUSED: the folder cannot be written to.
     """
 
-    def __init__(self, store: CaseStore):
+    def __init__(self, root: str | Path):
         self._saves: dict[str, int] = {}
-        drafts = store.root / layout.DRAFTS
+        drafts = Path(root) / _DRAFTS
         try:
+            drafts.mkdir(parents=True, exist_ok=True)
             for folder in drafts.iterdir():
                 _remove_if_done(folder)
             while True:
@@ -115,6 +116,11 @@ class RecoverableDraft:
 def recoverable(root: str | Path) -> tuple[RecoverableDraft, ...]:
     """Return the drafts of sessions that are no longer alive, the last saved first.
 
+    Parameters
+    ----------
+    root : str or Path
+        As ``DraftFolder`` takes it; need not exist.
+
     Raises
     ------
     BrainstemALSError
@@ -122,7 +128,7 @@ def recoverable(root: str | Path) -> tuple[RecoverableDraft, ...]:
     """
     found = []
     try:
-        drafts = Path(root) / layout.DRAFTS
+        drafts = Path(root) / _DRAFTS
         folders = list(drafts.iterdir()) if drafts.is_dir() else []
         for folder in folders:
             if not _is_alive(folder):

@@ -17,8 +17,8 @@ from ..errors import BrainstemALSError
 from .records import CaseRecord, from_json, to_json
 
 INDEX = "index.sqlite"
-# Raised whenever the table changes: an index of another format is rebuilt.
-_FORMAT = 1
+# Raised whenever the table or the records in it change: an index of another format is rebuilt.
+_FORMAT = 2
 _WAIT_S = 2.0
 _TABLE = """CREATE TABLE IF NOT EXISTS cases (
     case_id TEXT PRIMARY KEY,

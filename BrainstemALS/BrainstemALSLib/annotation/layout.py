@@ -15,7 +15,7 @@ from . import refusals
 from .durability import PARTIAL, sync_folder, write_whole
 
 FORMAT = 1
-MARKER, CASES, DRAFTS, LOCK = "store.json", "cases", "drafts", "store.lock"
+MARKER, CASES, LOCK = "store.json", "cases", "store.lock"
 # What file managers leave behind in a folder that a user sees as empty.
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
@@ -61,8 +61,7 @@ def make_store(root: Path) -> None:
             }
             write_whole(root / MARKER, (json.dumps(content, indent=1) + "\n").encode())
         check_store(root)
-        for name in (CASES, DRAFTS):
-            (root / name).mkdir(exist_ok=True)
+        (root / CASES).mkdir(exist_ok=True)
         sync_folder(root)
         sync_folder(root.parent)
         probe = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=root / CASES))

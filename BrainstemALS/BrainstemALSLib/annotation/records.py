@@ -41,8 +41,8 @@ class CaseRecord:
         Name of its folder.
     approved_utc : str
         When, as 2026-03-31T12:00:00Z.
-    exam_key, subject, annotator, visit_date, model, keys, seconds_spent, approved_all, \
-from_simulation
+    exam_key, subject, annotator, visit_date, model, keys, modalities, seconds_spent, \
+approved_all, from_simulation
         As in ``Approval``.
     grid : BoxGrid
         The whole T1 and where the stored box lies in it.
@@ -70,6 +70,7 @@ from_simulation
     visit_date: str
     model: dict[str, Any]
     keys: tuple[str, ...]
+    modalities: tuple[str, ...]
     seconds_spent: float
     approved_all: bool
     from_simulation: bool
@@ -118,6 +119,7 @@ def to_json(record: CaseRecord) -> dict[str, Any]:
         "software": record.software,
         "model": record.model,
         "keys": list(record.keys),
+        "modalities": list(record.modalities),
         "prediction_learned_from_simulation": record.from_simulation,
         "t1_grid": record.grid.record(),
         "box_shape": list(record.box_shape),
@@ -152,6 +154,8 @@ def from_json(content: Any) -> CaseRecord:
             visit_date=str(content["visit_date"]),
             model=dict(content["model"]),
             keys=tuple(str(key) for key in content["keys"]),
+            # The first cases did not say it.
+            modalities=tuple(str(name) for name in content.get("modalities", ())),
             seconds_spent=float(content["seconds_spent"]),
             approved_all=bool(content["approved_all"]),
             from_simulation=bool(content["prediction_learned_from_simulation"]),
@@ -180,6 +184,7 @@ def from_json(content: Any) -> CaseRecord:
         and is_visit_date(record.visit_date)
         and "t1" in record.images
         and set(record.images) <= set(IMAGES)
+        and set(record.modalities) <= set(IMAGES)
         and record.grid.holds(record.box_shape)
         and record.revision >= 1
         and (record.supersedes is None or is_case_id(str(record.supersedes)))

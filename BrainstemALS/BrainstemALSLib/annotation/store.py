@@ -2,7 +2,6 @@
 
     store.json                       says that this is a store, and of which format
     cases/<UTC>-<random>/            one approved case, see ``case_files``; never changed again
-    drafts/<session>/                work not approved yet, see ``drafts``
     index.sqlite                     the records of all cases, a cache, see ``index``
     store.lock                       held while a case is written
 
@@ -171,6 +170,7 @@ class CaseStore:
             visit_date=approval.visit_date,
             model=approval.model,
             keys=approval.keys,
+            modalities=tuple(approval.modalities),
             seconds_spent=float(approval.seconds_spent),
             approved_all=approval.approved_all,
             from_simulation=approval.from_simulation,

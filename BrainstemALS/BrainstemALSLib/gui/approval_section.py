@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import qt
-import slicer
 from slicer.i18n import tr as _
 
 from ..annotation.approval import Approval
 from ..annotation.box import BoxGrid, cut_images
-from ..annotation.codes import check_code, exam_key
-from ..annotation.drafts import Draft, DraftFolder, RecoverableDraft, recoverable
+from ..annotation.codes import check_code
+from ..annotation.drafts import Draft, DraftFolder, RecoverableDraft
 from ..annotation.records import CaseRecord
 from ..annotation.store import CaseStore
 from ..errors import BrainstemALSError, ExitCode
+from ..imaging.tensor import fa_and_md
 from ..imaging.volume import Volume
 from ..scene.results import approved_case, mark_approved
 from ..scene.segmentation import edited_since_approval, note_edit
-from ..scene.volumes import volume_from_node
+from ..scene.volumes import tensors_from_node, volume_from_node
 from . import settings
 from .background import Background
+from .exam_keys import ExamKeys
 from .messages import Messages
+from .recovery import Recovery
 from .visit import Visit
 
 AUTOSAVE_MINUTES = 2.0
@@ -38,7 +41,7 @@ class ApprovalSection:
     visit : Visit
     messages : Messages
     recovered : callable
-        Called with a draft whose labels the user wants back.
+        Called after a draft came back into the scene.
 
     Attributes
     ----------
@@ -49,10 +52,13 @@ class ApprovalSection:
     def __init__(self, ui: object, visit: Visit, messages: Messages, recovered):
         self._ui, self._visit, self._messages = ui, visit, messages
         self._recovered = recovered
+        self._exam_keys = ExamKeys()
+        self._recovery = Recovery(
+            visit, messages, self._exam_keys, _drafts_root(), self._draft_recovered
+        )
         self._drafts: DraftFolder | None = None
         self._unsaved = self.storing = False
         self._background = Background()
-        self._keys: dict[str, str] = {}
         ui.annotatorEdit.text = settings.remembered("annotator")
         ui.storeEdit.currentPath = settings.remembered("store")
         ui.annotatorEdit.editingFinished.connect(
@@ -69,11 +75,17 @@ class ApprovalSection:
     def close(self) -> None:
         """Save what is not saved and end the session; its drafts are offered next time."""
         self._timer.stop()
-        self._background.wait()
+        for waiting in (self._background, self._exam_keys, self._recovery):
+            waiting.close()
         self.autosave()
         if self._drafts is not None:
             self._drafts.close()
             self._drafts = None
+
+    def new_result(self) -> None:
+        """Get ready to save what will be corrected."""
+        if self._visit.result is not None:
+            self._exam_keys.prepare(self._visit.result.t1)
 
     def edited(self) -> None:
         """Note that there is work to save."""
@@ -128,10 +140,11 @@ class ApprovalSection:
                 "Choose one under Store in; an empty folder will do.",
                 ExitCode.OUTPUT_REFUSED,
             )
-        approval, segmentation = self._approval(), self._visit.result.segmentation
+        make, segmentation = self._approval(), self._visit.result.segmentation
+        edits = self._visit.edits
 
         def finished(record: CaseRecord) -> None:
-            self._approved(record, segmentation)
+            self._approved(record, segmentation, self._visit.edits != edits)
 
         def failed(problem: Exception) -> None:
             self.storing = False
@@ -143,17 +156,20 @@ class ApprovalSection:
         self.update()
         self._ui.approvalLabel.text = _("Storing …")
         # The store waits for the disk, about a second; on a network drive more.
-        self._background.start(lambda: CaseStore(Path(path)).approve(approval), finished, failed)
+        self._background.start(lambda: CaseStore(Path(path)).approve(make()), finished, failed)
 
-    def _approved(self, record: CaseRecord, segmentation: object) -> None:
+    def _approved(self, record: CaseRecord, segmentation: object, edited: bool) -> None:
         self.storing = False
         if segmentation.GetScene() is not None:
             mark_approved(segmentation, record.case_id)
         current = self._visit.result
         if current is not None and current.segmentation is segmentation:
-            self._visit.parameters.seconds_spent = 0.0
-            self.forget_edits()
-        if self._drafts is not None:
+            if edited:  # while the case was on its way to the disk: that is not in it
+                note_edit(segmentation)
+            else:
+                self._visit.parameters.seconds_spent = 0.0
+                self.forget_edits()
+        if self._drafts is not None and not edited:
             self._drafts.discard(record.exam_key)
         self.update()
         self._messages.info(
@@ -162,31 +178,46 @@ class ApprovalSection:
             )
         )
 
-    def _approval(self) -> Approval:
+    def _approval(self) -> Callable[[], Approval]:
+        """Return what makes the approval of the result as it is now, away from the scene."""
+        self._visit.check_one_exam()
         result = self._visit.result
         check_code("subject code", self._visit.parameters.subject_code)
         check_code("annotator code", self._ui.annotatorEdit.text)
         draft = self._draft()
         # What took part in the run, whatever is chosen under Exam by now.
-        t1 = volume_from_node(result.t1, "T1")
-        maps = {role: volume_from_node(node, role.upper()) for role, node in result.maps.items()}
-        affine = draft.grid.box_affine
-        return Approval(
-            images=cut_images(draft.grid, draft.labels.shape, t1, **maps),
-            prediction=Volume(draft.prediction, affine),
-            correction=Volume(draft.labels, affine),
-            grid=draft.grid,
-            exam_key=draft.exam_key,
-            subject=draft.subject,
-            annotator=draft.annotator,
-            visit_date=draft.visit_date,
-            model=draft.outcome["model"],
-            keys=tuple(draft.outcome["keys"]),
-            seconds_spent=draft.seconds_spent,
-        )
+        images = {
+            role: volume_from_node(node, role.upper())
+            for role, node in result.maps.items()
+            if role != "dti"
+        }
+        images["t1"] = volume_from_node(result.t1, "T1")
+        tensors = tensors_from_node(result.maps["dti"]) if "dti" in result.maps else None
+
+        def make() -> Approval:
+            if tensors is not None:
+                for role, volume in zip(("fa", "md"), fa_and_md(tensors), strict=True):
+                    images.setdefault(role, volume)
+            affine = draft.grid.box_affine
+            return Approval(
+                images=cut_images(draft.grid, draft.labels.shape, **images),
+                prediction=Volume(draft.prediction, affine),
+                correction=Volume(draft.labels, affine),
+                grid=draft.grid,
+                exam_key=draft.exam_key,
+                subject=draft.subject,
+                annotator=draft.annotator,
+                visit_date=draft.visit_date,
+                model=draft.outcome["model"],
+                modalities=tuple(draft.outcome["modalities"]),
+                keys=tuple(draft.outcome["keys"]),
+                seconds_spent=draft.seconds_spent,
+            )
+
+        return make
 
     def autosave(self) -> None:
-        """Save the work that is not approved yet, if there is some; never disturbs the user twice.
+        """Save the work that is not approved yet, if there is some.
 
         A draft that can't be saved is said in the panel, and tried again the next time.
         """
@@ -194,60 +225,23 @@ class ApprovalSection:
             return
         with self._messages.refusals():
             if self._drafts is None:
-                self._drafts = DraftFolder(CaseStore(_drafts_root()))
+                self._drafts = DraftFolder(_drafts_root())
             self._drafts.save(self._draft())
             now = qt.QTime.currentTime().toString("HH:mm")
             self._ui.approvalLabel.text = _("Draft saved at {time}.").format(time=now)
             self.forget_edits()
 
     def offer_recovery(self) -> None:
-        """Offer the latest draft of a Slicer that was killed; of the chosen T1 first."""
-        parameters = self._visit.parameters
-        if parameters is None or not _drafts_root().is_dir():
-            return
-        with self._messages.refusals():
-            found = [draft for draft in recoverable(_drafts_root()) if not self._is_approved(draft)]
-            if not found:
-                return
-            key = None if parameters.t1 is None else self._exam_key(parameters.t1)
-            fitting = [one for one in found if one.draft.exam_key == key]
-            self._offer((fitting or found)[0], bool(fitting))
+        """Offer the latest draft of a Slicer that was killed."""
+        self._recovery.look(self._ui.storeEdit.currentPath)
 
-    def _offer(self, found: RecoverableDraft, fits: bool) -> None:
-        draft = found.draft
-        text = _("A correction of {who} from {when} was saved but not approved.").format(
-            who=draft.subject or "–", when=draft.saved_utc
-        )
-        if fits:
-            self._messages.offer(text, _("Recover"), lambda: self._recover(found))
-        else:
-            text += " " + _("Choose its T1 and open this module again to get it back.")
-            self._messages.offer(text, _("Discard it"), lambda: self._discard(found))
-
-    def _recover(self, found: RecoverableDraft) -> None:
-        self._recovered(found.draft)
+    def _draft_recovered(self, found: RecoverableDraft) -> None:
+        self._recovered()
         # It is saved anew under this session before the old one goes.
         self._unsaved = True
         self.autosave()
         if not self._unsaved:
             found.discard()
-
-    def _discard(self, found: RecoverableDraft) -> None:
-        if slicer.util.confirmOkCancelDisplay(
-            _("Discard the saved correction? It can't be brought back."), _("BrainstemALS")
-        ):
-            found.discard()
-
-    def _is_approved(self, found: RecoverableDraft) -> bool:
-        """Whether Slicer was killed between the approval and the end of its draft."""
-        path = self._ui.storeEdit.currentPath
-        if not path:
-            return False
-        try:
-            latest = CaseStore(Path(path), read_only=True).latest(found.draft.exam_key)
-        except BrainstemALSError:
-            return False
-        return latest is not None and latest.approved_utc >= found.draft.saved_utc
 
     def _draft(self) -> Draft:
         """Return the current work; raises BrainstemALSError where nodes are missing."""
@@ -265,21 +259,13 @@ class ApprovalSection:
             labels=now.labels,
             prediction=now.prediction,
             grid=BoxGrid(t1.shape, t1.affine, now.offset),
-            exam_key=self._exam_key(result.t1),
+            exam_key=self._exam_keys.of(result.t1),
             subject=parameters.subject_code,
             annotator=self._ui.annotatorEdit.text,
             visit_date=parameters.visit_date,
             seconds_spent=parameters.seconds_spent,
             outcome=result.record,
         )
-
-    def _exam_key(self, node: object) -> str:
-        """Key of a T1; kept as long as its voxels are the same, since it reads all of them."""
-        image = node.GetImageData()
-        stamp = f"{node.GetID()} {image.GetMTime() if image else 0} {node.GetMTime()}"
-        if stamp not in self._keys:
-            self._keys = {stamp: exam_key(volume_from_node(node, "T1"))}
-        return self._keys[stamp]
 
 
 def _drafts_root() -> Path:

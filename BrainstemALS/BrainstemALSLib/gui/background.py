@@ -22,6 +22,7 @@ class Background:
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._steps: Steps | None = None
+        self._done: Callable[[], None] | None = None
 
     @property
     def running(self) -> bool:
@@ -60,15 +61,18 @@ class Background:
             else:
                 finished(outcome[0])
 
+        self._done = done
         self._thread = threading.Thread(target=work, name="BrainstemALS", daemon=False)
         self._steps = Steps(done, failed)
         self._thread.start()
         self._steps.start(_lend(self._thread))
 
-    def wait(self) -> None:
-        """Block until the function has returned; ``finished`` is called by the next event."""
-        if self._thread is not None:
+    def close(self) -> None:
+        """Block until the function has returned, and tell its outcome if nobody was told yet."""
+        if self.running:
+            self._steps.stop()
             self._thread.join()
+            self._done()
 
 
 def _lend(thread: threading.Thread) -> Iterator[float]:

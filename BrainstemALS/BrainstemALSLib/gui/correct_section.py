@@ -45,10 +45,15 @@ class CorrectSection:
             self.editor.show(result.segmentation, result.t1)
 
     def new_result(self) -> None:
-        """Forget the places of an earlier result, and draw the new one as the user likes it."""
+        """Forget the places of an earlier result; show how the new one is drawn."""
         self._places, self._next = None, 0
         self._ui.uncertainLabel.text = ""
-        self._draw()
+        result = self._visit.result
+        drawn = None if result is None else views.drawn(result.segmentation)
+        if drawn is not None:
+            fill, opacity = drawn
+            self._ui.outlineCheck.checked = not fill
+            self._ui.opacitySlider.value = round(100 * opacity)
 
     def pick(self, keys: tuple[str, ...]) -> None:
         """Jump to structures, highlight them and make the first the one that is edited."""

@@ -37,11 +37,13 @@ class ExportSection:
         """Show whether there is something to export, and why not."""
         visit = self._visit
         self._ui.exportButton.enabled = visit.result is not None and visit.measures is not None
-        waiting = visit.result is not None and visit.measures is None
-        self._ui.exportLabel.text = (
-            _("The volumes are being measured again after a correction.") if waiting else ""
-        )
-        self._ui.exportLabel.visible = waiting
+        text = ""
+        if visit.result is not None and visit.outcome is None:
+            text = _("The record of this result can't be read: segment again to export it.")
+        elif visit.result is not None and visit.measures is None:
+            text = _("The volumes have to be measured again after a correction.")
+        self._ui.exportLabel.text = text
+        self._ui.exportLabel.visible = bool(text)
 
     def _export(self, *_args: object) -> None:
         with self._messages.refusals():
@@ -54,6 +56,7 @@ class ExportSection:
                     ExitCode.OUTPUT_REFUSED,
                 )
             parameters = self._visit.parameters
+            self._visit.check_one_exam()
             stem = export_stem(parameters.subject_code, parameters.visit_date)
             existing = [name for name in export_names(stem) if (Path(folder) / name).exists()]
             if existing and not slicer.util.confirmOkCancelDisplay(

@@ -74,7 +74,7 @@ class InstallDialog:
     def close(self) -> None:
         """Stop what runs and remove what was downloaded by the way."""
         self._cancel.set()
-        self._background.wait()
+        self._background.close()
         self._timer.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -150,6 +150,7 @@ class InstallDialog:
 
     def _in_slicer(self, work: Callable[[], None]) -> None:
         self._busy(_("Installing; Slicer answers again when it is done …"))
+        self.ui.closeButton.enabled = False  # nobody could press it meanwhile
         slicer.app.processEvents()
         try:
             with slicer.util.WaitCursor():
@@ -186,6 +187,7 @@ class InstallDialog:
         self.ui.planLabel.text = text
         self.ui.checkButton.enabled = True
         self.ui.closeButton.text = _("Close")
+        self.ui.closeButton.enabled = True
         self.ui.installBar.visible = False
 
     def _close(self, *_args: object) -> None:

@@ -57,7 +57,7 @@ class InstallSection:
 
     def close(self) -> None:
         """Wait for what looks at the GPU."""
-        self._background.wait()
+        self._background.close()
 
     def _gpu_found(self, note: str) -> None:
         if note != self._gpu_note:

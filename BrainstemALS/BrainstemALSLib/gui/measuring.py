@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
 import qt
+from slicer.i18n import tr as _
 
 from ..errors import BrainstemALSError
 from ..measurement import Measures
@@ -39,6 +41,7 @@ class Measuring:
     ):
         self._visit, self._jobs, self._messages = visit, jobs, messages
         self._measured = measured
+        self._retry = True
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
@@ -69,6 +72,8 @@ class Measuring:
             edits = visit.edits
 
             def finished(measures: Measures) -> None:
+                shutil.rmtree(folder, ignore_errors=True)
+                self._retry = True
                 if visit.result is not result:
                     return
                 if visit.edits != edits:  # painted meanwhile
@@ -81,6 +86,7 @@ class Measuring:
                 Job(
                     "measure",
                     measure_params(folder, outcome, now.offset),
+                    folder,
                     write_correction(folder, outcome, now.labels),
                     finished,
                     self._failed,
@@ -89,4 +95,10 @@ class Measuring:
             )
 
     def _failed(self, refusal: BrainstemALSError) -> None:
-        self._messages.error(str(refusal))
+        """Try once more by itself, then when the user says so."""
+        if self._retry:
+            self._retry = False
+            self.soon()
+        else:
+            self._retry = True
+            self._messages.offer(str(refusal), _("Measure again"), self.soon)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import slicer
 from slicer.i18n import tr as _
 
-from ..annotation.drafts import Draft
 from ..measurement import Measures
 from ..report.statements import RESEARCH_USE, SYNTHETIC_TRAINING
 from ..scene.results import show_measures
@@ -18,7 +18,6 @@ from .export_section import ExportSection
 from .install_section import InstallSection
 from .measuring import Measuring
 from .messages import Messages
-from .recovery import show_draft
 from .results_section import ResultsSection
 from .segment_section import SegmentSection
 from .segmentation_run import SegmentationRun
@@ -107,7 +106,7 @@ class Panel:
     # What Visit tells.
 
     def visit_opened(self) -> None:
-        """Show what was found in the scene."""
+        """Show what was found in the scene, or belongs to another T1."""
         self.run.forget()
         self._correct.editor.renew()
         self._new_result()
@@ -162,12 +161,17 @@ class Panel:
             self.visit_changed()
 
     def _undo_run(self, *_args: object) -> None:
+        question = _("Edits after the segmentation go with it. Take it back?")
+        if self.run.edited_since and not slicer.util.confirmOkCancelDisplay(question):
+            return
         with self.messages.refusals():
+            self._approval.autosave()
             self.run.undo()
-            self.messages.info(_("The last segmentation was taken back."))
+            self.messages.offer(
+                _("The last segmentation was taken back."), _("Redo"), self.run.redo
+            )
 
-    def _recovered(self, draft: Draft) -> None:
-        show_draft(draft, self.visit)
+    def _recovered(self) -> None:
         self._new_result()
         self.messages.info(_("The correction is back. It is not approved yet."))
 
@@ -178,11 +182,13 @@ class Panel:
         visit = self.visit
         self._correct.new_result()
         self._views.new_result()
+        self._approval.new_result()
         if visit.result is None or visit.outcome is None:
             self._results.clear()
         else:
-            if visit.result.record and visit.measures is not None and visit.result.corrected():
-                visit.measures = None  # of a loaded scene: they are from before the corrections
+            with self.messages.refusals():
+                if visit.measures is not None and visit.result.corrected():
+                    visit.measures = None  # they are from before the corrections
             self._show_measures(visit.measures or visit.outcome.measures)
             self.ui.resultsSectionButton.collapsed = False
             if visit.measures is None:

@@ -26,9 +26,21 @@ def register() -> None:
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY,
         sampleName=SAMPLE,
+        # Lists, though nothing is downloaded: Slicer counts them.
+        uris=[],
+        fileNames=[],
+        nodeNames=[],
         thumbnailFileName=str(_ICONS / "BrainstemALS.png"),
-        customDownloader=lambda _source=None: list(load_simulated_patient()),
+        customDownloader=_offered,
     )
+
+
+def _offered(_source: object = None) -> list[object]:
+    try:
+        return list(load_simulated_patient())
+    except BrainstemALSError as refusal:
+        slicer.util.errorDisplay(str(refusal))
+        return []
 
 
 def load_simulated_patient() -> tuple[object, object, object]:
@@ -55,13 +67,13 @@ def load_simulated_patient() -> tuple[object, object, object]:
 
 
 def _run(program: str, arguments: list[str]) -> None:
-    process = qt.QProcess()
+    process, failures = qt.QProcess(), []
+    process.errorOccurred.connect(failures.append)
     process.start(program, arguments)
-    while not process.waitForFinished(20):
-        if process.state() == qt.QProcess.NotRunning:
-            break
+    while not process.waitForFinished(20) and process.state() != qt.QProcess.NotRunning:
         slicer.app.processEvents()
-    if process.exitStatus() != qt.QProcess.NormalExit or process.exitCode() != 0:
+    # A process that did not even start reports a normal end.
+    if failures or process.exitStatus() != qt.QProcess.NormalExit or process.exitCode() != 0:
         raise BrainstemALSError(
             "simulated patient",
             "it could not be computed",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
@@ -53,7 +55,9 @@ class SegmentationRun:
         self._save_for_undo, self._shown, self._ended = save_for_undo, shown, ended
         self._steps = Steps(self._done, self._broken)
         self._undo: RunUndo | None = None
-        self._earlier: Outcome | None = None
+        self._outcomes: tuple[Outcome | None, Outcome | None] = (None, None)  # before, after
+        self._edits = 0
+        self._folders: list[Path] = []
         self._lost = ""
 
     @property
@@ -66,6 +70,11 @@ class SegmentationRun:
     def can_undo(self) -> bool:
         """Whether the last run wrote into a result and can be taken back."""
         return self._undo is not None and self._undo.can_undo and not self.running
+
+    @property
+    def edited_since(self) -> bool:
+        """Whether the segments were edited after the last run."""
+        return self._visit.edits != self._edits
 
     def start(self, model_dir: str = "") -> None:
         """Begin a run on the chosen images; asks about corrections first.
@@ -93,7 +102,7 @@ class SegmentationRun:
         corrected = _policy(previous)
         if corrected is None:
             return
-        parameters = self._visit.parameters
+        parameters, edits = self._visit.parameters, self._visit.edits
         folder = self._jobs.new_folder()
         params = segment_params(
             folder,
@@ -105,8 +114,12 @@ class SegmentationRun:
 
         def finished(outcome: Outcome) -> None:
             remove_inputs(folder)
+            self._folders.append(folder)
             self._section.progress(1.0, _("Showing the result"))
-            self._steps.start(self._show(outcome, nodes, previous, corrected))
+            # The user said what becomes of corrections that were there then, not of later ones.
+            late = corrected == "replace" and self._visit.edits != edits
+            policy = "keep" if late else corrected
+            self._steps.start(self._show(outcome, nodes, previous, policy, late))
 
         self._messages.clear()
         self._lost = ""
@@ -116,6 +129,7 @@ class SegmentationRun:
             Job(
                 "segment",
                 params,
+                folder,
                 write_exam(folder, **images),
                 finished,
                 self._failed,
@@ -150,12 +164,25 @@ class SegmentationRun:
         BrainstemALSError
             The result was approved or deleted since.
         """
-        result = self._visit.result
         with self._visit.own_writes():
             self._undo.undo()
-        self._undo = None
-        result = ResultNodes.from_segmentation(result.segmentation)
-        self._visit.show(result, self._earlier or outcome_in_scene(result))
+        self._back_to(self._outcomes[0])
+
+    def redo(self) -> None:
+        """Bring back the run that was taken back, and the edits after it.
+
+        Raises
+        ------
+        BrainstemALSError
+            The result was edited, approved or deleted since.
+        """
+        with self._visit.own_writes():
+            self._undo.redo()
+        self._back_to(self._outcomes[1])
+
+    def _back_to(self, outcome: Outcome | None) -> None:
+        result = ResultNodes.from_segmentation(self._visit.result.segmentation)
+        self._visit.show(result, outcome or outcome_in_scene(result))
         self._shown()
 
     def forget(self) -> None:
@@ -172,6 +199,7 @@ class SegmentationRun:
         inputs: dict[str, object],
         previous: ResultNodes | None,
         corrected: str,
+        late: bool,
     ) -> Iterator[float]:
         """Put the result into the scene; the window gets its turn between the parts."""
         yield 0.0
@@ -185,8 +213,7 @@ class SegmentationRun:
             self._save_for_undo()
             yield 0.2
         with self._visit.own_writes():
-            nodes = show_outcome(outcome, t1, corrected=corrected, previous=previous)
-        nodes.note_maps(inputs)
+            nodes = show_outcome(outcome, t1, corrected=corrected, previous=previous, maps=inputs)
         self._section.ran_on(outcome.device, outcome.device_reason)
         if self._visit.parameters.t1 is not t1:
             self._messages.info(
@@ -197,7 +224,9 @@ class SegmentationRun:
         self._undo = undo if overwritten else None
         current = self._visit.result
         shown = current is not None and overwritten and current.segmentation is nodes.segmentation
-        self._earlier = self._visit.outcome if shown else None
+        self._outcomes = (self._visit.outcome if shown else None, outcome)
+        self._edits = self._visit.edits
+        self._tidy()
         yield 0.6
         self._visit.show(nodes, outcome)
         if nodes.corrected():
@@ -208,8 +237,21 @@ class SegmentationRun:
         middle = views.centre_of(nodes.segmentation, "basis_pontis_left")
         if middle is not None:
             views.jump_to(slicer.mrmlScene, middle)
+        if not overwritten:
+            self._visit.parameters.seconds_spent = 0.0
         if nodes.notice:
             self._messages.info(_(nodes.notice))
+        elif late:
+            self._messages.info(
+                _("What was corrected while the segmentation ran was kept, with all corrections.")
+            )
+
+    def _tidy(self) -> None:
+        """Remove the files of outcomes that can't be shown any more."""
+        used = {one.probabilities.parent for one in self._outcomes if one and one.probabilities}
+        for folder in [folder for folder in self._folders if folder not in used]:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._folders.remove(folder)
 
     def _done(self) -> None:
         self._end(_("Done in {seconds:.0f} s.").format(seconds=self._section.seconds))
@@ -224,7 +266,7 @@ class SegmentationRun:
             raise problem
 
     def _cancelled(self) -> None:
-        self._end(_("Cancelled; the scene was left as it was."))
+        self._end(_("Cancelled."))
         if self._lost:
             self._messages.warning(self._lost)
 
@@ -242,4 +284,5 @@ def _policy(previous: ResultNodes | None) -> str | None:
     if approved_case(previous.segmentation) is not None or previous.predicted() is None:
         return "keep"
     corrected = previous.corrected()
-    return what_becomes_of(len(corrected)) if corrected else "replace"
+    # Nothing to keep now, but the expert may paint while the worker is at it.
+    return what_becomes_of(len(corrected)) if corrected else "keep"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import slicer
 
 from ..scene.surfaces import surface_steps
@@ -25,14 +27,18 @@ class ViewsSection:
 
     def __init__(self, ui: object, visit: Visit, messages: Messages):
         self._ui, self._visit, self._messages = ui, visit, messages
+        self._before: dict[str, tuple[str | None, float]] = {}  # the user's foregrounds
         self._steps = Steps(lambda: None, self._failed)
         ui.show3DButton.toggled.connect(self._surfaces)
         ui.entropyButton.toggled.connect(self._entropy)
 
     def new_result(self) -> None:
-        """Show of a new result what was shown of the old one."""
-        self._surfaces()
-        self._entropy()
+        """Show of a new result what is shown of results; what is not, stays as the user has it."""
+        self._steps.stop()
+        if self._ui.show3DButton.checked:
+            self._surfaces()
+        if self._ui.entropyButton.checked:
+            self._entropy()
 
     def stop(self) -> None:
         """Make no more surfaces."""
@@ -48,7 +54,7 @@ class ViewsSection:
         if shown:
             self._steps.start(self._made(result.segmentation))
 
-    def _made(self, segmentation: object):
+    def _made(self, segmentation: object) -> Iterator[float]:
         for fraction in surface_steps(segmentation):
             with self._visit.own_writes():
                 yield fraction
@@ -57,12 +63,20 @@ class ViewsSection:
         result = self._visit.result
         if result is None or result.entropy is None:
             return
-        if self._ui.entropyButton.checked:
-            slicer.util.setSliceViewerLayers(
-                foreground=result.entropy, foregroundOpacity=_ENTROPY_OPACITY
-            )
-        else:
-            slicer.util.setSliceViewerLayers(foreground=None)
+        composites = slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode")
+        composites.UnRegister(None)
+        for number in range(composites.GetNumberOfItems()):
+            view = composites.GetItemAsObject(number)
+            if self._ui.entropyButton.checked:
+                if view.GetForegroundVolumeID() != result.entropy.GetID():
+                    before = view.GetForegroundVolumeID(), view.GetForegroundOpacity()
+                    self._before.setdefault(view.GetID(), before)
+                view.SetForegroundVolumeID(result.entropy.GetID())
+                view.SetForegroundOpacity(_ENTROPY_OPACITY)
+            elif view.GetID() in self._before:
+                volume, opacity = self._before.pop(view.GetID())
+                view.SetForegroundVolumeID(volume)
+                view.SetForegroundOpacity(opacity)
 
     def _failed(self, problem: Exception) -> None:
         with self._messages.refusals():

@@ -11,7 +11,7 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from ..errors import BrainstemALSError
+from ..errors import BrainstemALSError, ExitCode
 from ..measurement import Measures
 from ..scene.patients import check_one_patient
 from ..scene.results import ResultNodes
@@ -86,12 +86,15 @@ class Visit(VTKObservationMixin):
         """Take the state from the scene; again after it was closed or another was loaded."""
         self.release()
         self.parameters = VisitParameters(self._parameter_node())
-        self._gui_tag = self.parameters.connectGui(self._ui)
+        # connectGui would do the same, but says nothing of the tag that disconnectGui needs.
+        self._gui_tag = self.parameters.connectParametersToGui(_bound_widgets(self._ui))
         self._observer = self.parameters.AddObserver(
             vtk.vtkCommand.ModifiedEvent, self._parameters_changed
         )
         self._t1 = self.parameters.t1
         result = ResultNodes.from_segmentation(self.parameters.segmentation)
+        if result is not None and result.t1 is not self._t1:
+            result = None
         self.show(result, None if result is None else outcome_in_scene(result))
         self._listener.visit_opened()
 
@@ -122,6 +125,22 @@ class Visit(VTKObservationMixin):
             nodes["dti"] = None  # nothing is left for it to give
         check_one_patient({role.upper(): node for role, node in nodes.items()})
         return {role: node for role, node in nodes.items() if role == "t1" or node is not None}
+
+    def check_one_exam(self) -> None:
+        """Refuse where the result is not one of the chosen T1: its code would be another's.
+
+        Raises
+        ------
+        BrainstemALSError
+            MISMATCHED_IMAGES.
+        """
+        if self.result is None or self.result.t1 is not self.parameters.t1:
+            raise BrainstemALSError(
+                "segmentation",
+                "it was not made of the T1 that is chosen",
+                "Choose its T1 under Exam first.",
+                ExitCode.MISMATCHED_IMAGES,
+            )
 
     def show(self, result: ResultNodes | None, outcome: Outcome | None = None) -> None:
         """Make a result the current one, and watch its segments."""
@@ -159,6 +178,9 @@ class Visit(VTKObservationMixin):
     def _follow(self, t1: object | None) -> None:
         """Another T1 was chosen: show what was typed for it and its own result."""
         self._listener.visit_leaves()
+        # Found before anything is shown: half of one exam and half of another must never meet.
+        result = ResultNodes.find(t1)
+        outcome = None if result is None else outcome_in_scene(result)
         before, self._t1 = self._t1, t1
         if before is not None:
             if before.GetScene() is not None:
@@ -167,11 +189,10 @@ class Visit(VTKObservationMixin):
                 visit_memory.forget(self.parameters)
         else:
             visit_memory.recall(self.parameters, t1)
-        result = ResultNodes.find(t1)
         if result is None and self.result is None:
             return
         self.parameters.segmentation = None if result is None else result.segmentation
-        self.show(result, None if result is None else outcome_in_scene(result))
+        self.show(result, outcome)
         self._listener.visit_opened()
 
     def _watch(self, node: object, *, on: bool) -> None:
@@ -217,11 +238,17 @@ def outcome_in_scene(result: ResultNodes) -> Outcome | None:
 
     Its measures are those of the run, before any correction.
     """
-    prediction = result.predicted()
-    if prediction is None or not result.record:
-        return None
-    entropy = np.zeros(prediction.shape, np.float32)
     try:
-        return Outcome.from_record(result.record, np.array(prediction), entropy)
-    except BrainstemALSError:
+        prediction, record = result.predicted(), result.record
+        if prediction is None or not record:
+            return None
+        entropy = np.zeros(prediction.shape, np.float32)
+        return Outcome.from_record(record, np.array(prediction), entropy)
+    except BrainstemALSError:  # damaged, or the T1 lies under a transform that cannot be followed
         return None
+
+
+def _bound_widgets(ui: object) -> dict[str, object]:
+    """Widgets by the parameter that their .ui file binds them to."""
+    widgets = {widget.property("SlicerParameterName"): widget for widget in vars(ui).values()}
+    return {name: widget for name, widget in widgets.items() if name}

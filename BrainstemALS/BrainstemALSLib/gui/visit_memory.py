@@ -1,4 +1,4 @@
-"""What was typed belongs to the T1 that was chosen: another T1 has its own code and dates."""
+"""What was typed belongs to the T1 that was chosen: another T1 has its own code, dates, maps."""
 
 from __future__ import annotations
 
@@ -16,32 +16,41 @@ _EMPTY = {
     "seconds_spent": 0.0,
     **{f"alsfrs{number}": NOT_RATED for number in range(1, len(ITEMS) + 1)},
 }
+_MAPS = ("fa", "md", "dti")
 
 
 def remember(parameters: VisitParameters, t1: object) -> None:
     """Keep with a T1 what was typed for it; it is saved with the scene."""
     typed = {name: getattr(parameters, name) for name in _EMPTY}
     t1.SetAttribute(_ATTRIBUTE, None if typed == _EMPTY else json.dumps(typed))
+    for role in _MAPS:
+        node = getattr(parameters, role)
+        t1.SetNodeReferenceID(_reference(role), None if node is None else node.GetID())
 
 
 def recall(parameters: VisitParameters, t1: object | None) -> bool:
-    """Show what was typed for a T1; False, and nothing done, where nothing was."""
+    """Show what was typed and chosen for a T1; False, and nothing done, where nothing was."""
     text = t1.GetAttribute(_ATTRIBUTE) if t1 is not None else None
-    if not text:
+    maps = {role: t1.GetNodeReference(_reference(role)) if t1 else None for role in _MAPS}
+    if not text and not any(maps.values()):
         return False
-    _fill(parameters, {**_EMPTY, **json.loads(text)})
+    _fill(parameters, {**_EMPTY, **json.loads(text or "{}"), **maps})
     return True
 
 
 def forget(parameters: VisitParameters) -> None:
-    """Show nothing: what was typed belonged to another T1."""
-    _fill(parameters, _EMPTY)
+    """Show nothing: what was typed and chosen belonged to another T1."""
+    _fill(parameters, {**_EMPTY, **dict.fromkeys(_MAPS)})
+
+
+def _reference(role: str) -> str:
+    return f"BrainstemALS.Visit.{role.upper()}"
 
 
 def _fill(parameters: VisitParameters, values: dict[str, object]) -> None:
     changing = parameters.StartModify()
     try:
-        for name in _EMPTY:
-            setattr(parameters, name, values[name])
+        for name, value in values.items():
+            setattr(parameters, name, value)
     finally:
         parameters.EndModify(changing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ class Job:
     ----------
     command, params
         As ``worker.requests`` makes them.
+    folder : Path
+        Of the arrays; removed once the job has failed or was cancelled.
     arrays : iterator of float
         Writes the arrays, a few milliseconds a step.
     finished, failed, cancelled, progress : callable
@@ -33,6 +36,7 @@ class Job:
 
     command: str
     params: dict
+    folder: Path
     arrays: Iterator[float]
     finished: Callable[[Answer], None]
     failed: Callable[[BrainstemALSError], None]
@@ -88,12 +92,11 @@ class WorkerJobs:
         """Stop the job that came last; ``cancelled`` is called when it has stopped."""
         if self._next is not None:
             job, self._next = self._next, None
-            job.arrays.close()
+            _give_up(job)
             job.cancelled()
         elif self._job is None:
             return
         elif self._steps.running:
-            self._job.arrays.close()
             self._steps.stop()
             self._cancelled()
         else:
@@ -136,11 +139,19 @@ class WorkerJobs:
     def _failed(self, refusal: BrainstemALSError) -> None:
         job, self._job = self._job, None
         if job is not None:
+            _give_up(job)
             job.failed(refusal)
         self._begin_next()
 
     def _cancelled(self) -> None:
         job, self._job = self._job, None
         if job is not None:
+            _give_up(job)
             job.cancelled()
         self._begin_next()
+
+
+def _give_up(job: Job) -> None:
+    """Close and remove the arrays of a job: images of a patient stay no longer than needed."""
+    job.arrays.close()
+    shutil.rmtree(job.folder, ignore_errors=True)

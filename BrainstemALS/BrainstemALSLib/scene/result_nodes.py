@@ -17,7 +17,7 @@ from .segmentation import corrected_keys, edited_extent, read_labels, segmentati
 RECORD = PREFIX + "Record"
 """Attribute of the segmentation: ``Outcome.record()`` as JSON."""
 ENTROPY, PREDICTION = PREFIX + "Entropy", PREFIX + "Prediction"
-MAPS = {"fa": PREFIX + "FA", "md": PREFIX + "MD"}
+MAPS = {"fa": PREFIX + "FA", "md": PREFIX + "MD", "dti": PREFIX + "DTI"}
 """Node references of the segmentation: the maps that took part in the run."""
 TABLE, PAIRS, CHARTS = PREFIX + "Table", PREFIX + "Pairs", PREFIX + "Charts"
 
@@ -103,12 +103,12 @@ class ResultNodes:
 
     @property
     def maps(self) -> dict[str, object]:
-        """FA and MD volumes that took part in the run and are still in the scene, by role."""
+        """FA, MD and DTI that took part in the run and are still in the scene, by role."""
         nodes = {role: self.segmentation.GetNodeReference(name) for role, name in MAPS.items()}
         return {role: node for role, node in nodes.items() if node is not None}
 
     def note_maps(self, nodes: Mapping[str, object]) -> None:
-        """Note which FA and MD took part in the run; other roles are left out."""
+        """Note which FA, MD and DTI took part in the run; other roles are left out."""
         for role, name in MAPS.items():
             node = nodes.get(role)
             self.segmentation.SetNodeReferenceID(name, None if node is None else node.GetID())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,6 +63,7 @@ def show_outcome(
     *,
     corrected: str = "keep",
     previous: ResultNodes | None = None,
+    maps: Mapping[str, object] | None = None,
 ) -> ResultNodes:
     """Show the outcome of a run: segmentation, uncertainty, volumes and charts.
 
@@ -81,6 +82,9 @@ def show_outcome(
         ``replace`` them, or show the outcome as a ``new`` segmentation.
     previous : ResultNodes, optional
         Result that is written into; without one, or once it was deleted, a new one is made.
+
+    maps : mapping, optional
+        Nodes that took part beside the T1, by role (``fa``, ``md``, ``dti``); noted in the result.
 
     Returns
     -------
@@ -111,7 +115,9 @@ def show_outcome(
     _show_prediction(node, labels, outcome.offset, t1_node)
     _show_entropy(node, outcome.entropy.array, outcome.offset, t1_node)
     _show_measures(node, outcome.measures)
-    return ResultNodes.from_segmentation(node, notice)
+    result = ResultNodes.from_segmentation(node, notice)
+    result.note_maps(maps or {})
+    return result
 
 
 def show_measures(result: ResultNodes, measures: Measures) -> ResultNodes:

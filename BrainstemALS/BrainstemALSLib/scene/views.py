@@ -69,6 +69,14 @@ def highlight(node: object, keys: Collection[str] | None) -> None:
         display.EndModify(changing)
 
 
+def drawn(node: object) -> tuple[bool, float] | None:
+    """Return whether segments are filled in the slice views, and their opacity 0-1."""
+    display = _display_of(node)
+    if display is None:
+        return None
+    return bool(display.GetVisibility2DFill()), display.GetOpacity2DFill()
+
+
 def set_fill(node: object, on: bool) -> None:
     """Fill the segments in the slice views, or not."""
     display = _display_of(node)

@@ -92,18 +92,15 @@ class Wrapper:
         """Return the type of a parameter, with its annotations."""
         return self._known(name).hint
 
-    def connectGui(self, gui: object) -> int:
-        """Bind every widget that has the property ``SlicerParameterName``.
+    def connectGui(self, gui: object) -> None:
+        """Bind every widget that has the property ``SlicerParameterName``, for good.
+
+        As in Slicer it does not say the tag that ``disconnectGui`` needs.
 
         Parameters
         ----------
         gui : QWidget or object
             A widget with the others in it, or an object with widgets as attributes.
-
-        Returns
-        -------
-        int
-            For ``disconnectGui``.
         """
         if isinstance(gui, QtWidgets.QWidget):
             widgets = gui.findChildren(QtWidgets.QWidget)
@@ -114,10 +111,10 @@ class Wrapper:
             for widget in widgets
             if widget.property(PROPERTY_NAME)
         }
-        return self.connectParametersToGui(named)
+        self.connectParametersToGui(named)
 
     def connectParametersToGui(self, mapping: dict[str, object]) -> int:
-        """Bind widgets by the name of their parameter."""
+        """Bind widgets by the name of their parameter; returns a tag for ``disconnectGui``."""
         for name in mapping:
             self._known(name)
         bound = {
@@ -133,7 +130,7 @@ class Wrapper:
         return tag
 
     def disconnectGui(self, tag: int) -> None:
-        """Undo ``connectGui``."""
+        """Undo ``connectParametersToGui``."""
         for connector in self._guis.pop(tag, {}).values():
             connector.on_changed(None)
 
