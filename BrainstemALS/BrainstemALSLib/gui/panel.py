@@ -187,7 +187,7 @@ class Panel:
             self._results.clear()
         else:
             with self.messages.refusals():
-                if visit.measures is not None and visit.result.corrected():
+                if visit.measures is not None and visit.corrected():
                     visit.measures = None  # they are from before the corrections
             self._show_measures(visit.measures or visit.outcome.measures)
             self.ui.resultsSectionButton.collapsed = False
@@ -210,4 +210,4 @@ class Panel:
             version=names.get("structures", ""),
         )
         with self.messages.refusals():
-            self._results.show(measures, summary, self.visit.result.corrected())
+            self._results.show(measures, summary, self.visit.corrected())

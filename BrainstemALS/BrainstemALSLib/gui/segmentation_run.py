@@ -229,7 +229,7 @@ class SegmentationRun:
         self._tidy()
         yield 0.6
         self._visit.show(nodes, outcome)
-        if nodes.corrected():
+        if self._visit.corrected():
             self._visit.measures = None  # what was kept has to be measured with the rest
         self._visit.parameters.segmentation = nodes.segmentation
         yield 0.8

@@ -71,6 +71,7 @@ class Visit(VTKObservationMixin):
         self._gui_tag = self._observer = self._held = self._t1 = None
         self._following = False
         self._own_writes = 0
+        self._corrected: tuple[str, ...] | None = None
         self.parameters: VisitParameters | None = None
         self.result: ResultNodes | None = None
         self.outcome: Outcome | None = None
@@ -146,10 +147,22 @@ class Visit(VTKObservationMixin):
         """Make a result the current one, and watch its segments."""
         if self.result is not None:
             self._watch(self.result.segmentation, on=False)
-        self.result, self.outcome = result, outcome
+        self.result, self.outcome, self._corrected = result, outcome, None
         self.measures = None if outcome is None else outcome.measures
         if result is not None:
             self._watch(result.segmentation, on=True)
+
+    def corrected(self) -> tuple[str, ...]:
+        """Return what was corrected in the result; it reads all labels, once until they change.
+
+        Raises
+        ------
+        BrainstemALSError
+            See ``ResultNodes.corrected``.
+        """
+        if self._corrected is None:
+            self._corrected = self.result.corrected()
+        return self._corrected
 
     @contextmanager
     def own_writes(self) -> Iterator[None]:
@@ -159,6 +172,7 @@ class Visit(VTKObservationMixin):
             yield
         finally:
             self._own_writes -= 1
+            self._corrected = None
 
     def hold(self, t1: object | None) -> None:
         """Name the T1 that is being segmented, so that its loss is noticed; None for none."""
@@ -209,7 +223,7 @@ class Visit(VTKObservationMixin):
 
     def _segments_changed(self, *_args: object) -> None:
         if not self._own_writes:
-            self.measures = None
+            self.measures = self._corrected = None
             self.edits += 1
             self._listener.segments_edited()
 
