@@ -143,6 +143,9 @@ def test_an_export_without_a_folder_or_a_code(host, panel, spheres, tmp_path):
     panel.ui.exportFolderEdit.currentPath = str(tmp_path / "out")
     panel.ui.exportButton.click()
     assert "Subject code" in panel.messages.text
+    panel.ui.subjectEdit.text, panel.ui.visitDateEdit.text = "P-07", "31.03.2026"
+    panel.ui.exportButton.click()
+    assert "Visit date" in panel.messages.text
     assert not (tmp_path / "out").exists()
 
 
@@ -169,3 +172,16 @@ def test_what_nobody_foresaw_is_a_sentence_too(host, panel, caplog):
     assert "KeyError" in panel.messages.text
     assert secret not in panel.messages.text + caplog.text
     assert "test_refusals.py" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX devices")
+def test_a_draft_that_cannot_be_saved_is_said_and_saved_later(
+    host, panel, spheres, stroke, local, monkeypatch
+):
+    stroke("pyramid_left", (4, 4, 4))
+    monkeypatch.setenv("XDG_DATA_HOME", "/proc/BrainstemALS")
+    panel._approval.autosave()
+    assert "written" in panel.messages.text
+    monkeypatch.setenv("XDG_DATA_HOME", str(local))
+    panel._approval.autosave()
+    assert "Draft saved" in panel.ui.approvalLabel.text

@@ -80,12 +80,28 @@ def test_a_visit(host, opened, exam, stroke, show, tmp_path):
     ui.storeEdit.currentPath = "D:/study/cases"
     show("approved", "correct", size=(420, 760))
     panel.messages.clear()
+    stroke("pyramid_left", (98, 104, 20), 4)
+    show("edited", "correct", size=(420, 760))
     ui.exportFolderEdit.currentPath = ""
     ui.exportButton.click()
     show("refused", "export", "stage")
     panel.messages.clear()
     with host.font_scale(LARGE_FONT):
         show("large-font", "segment", "results", size=TALL)
+
+
+def test_what_a_killed_slicer_left(host, opened, outcome, t1, show):
+    from BrainstemALSLib.annotation import BoxGrid, Draft, DraftFolder, exam_key
+    from BrainstemALSLib.gui.settings import local_folder
+
+    labels = outcome.labels.array
+    grid = BoxGrid(t1.shape, t1.affine, outcome.offset)
+    drafts = DraftFolder(local_folder() / "drafts")
+    drafts.save(Draft(labels, labels, grid, exam_key(t1), "ALS-017", outcome=outcome.record()))
+    drafts.close()
+    opened.panel.enter()
+    host.wait_until(lambda: opened.panel.ui.messageActionButton.visible, 20)
+    show("recovery", "exam")
 
 
 def test_the_dialog_of_the_installation(host, local, folder):

@@ -7,6 +7,7 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
+from ..annotation.codes import check_visit_date
 from ..errors import BrainstemALSError, ExitCode
 from ..scene.export import export_files, export_names, export_stem
 from . import settings
@@ -57,6 +58,7 @@ class ExportSection:
                 )
             parameters = self._visit.parameters
             self._visit.check_one_exam()
+            check_visit_date(parameters.visit_date)
             stem = export_stem(parameters.subject_code, parameters.visit_date)
             existing = [name for name in export_names(stem) if (Path(folder) / name).exists()]
             if existing and not slicer.util.confirmOkCancelDisplay(
