@@ -60,5 +60,5 @@ def process(
     finally:
         if client is None:
             worker.close()
-    maps = {"fa": fa, "md": md, "dti": dti}
+    maps = {"fa": fa, "md": md, "dti": dti if "tensors" in images else None}
     return show_outcome(outcome, t1, corrected=corrected, previous=ResultNodes.find(t1), maps=maps)

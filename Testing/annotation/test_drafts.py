@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_drafts_of_which_nothing_is_whole_are_left_alone(session, make_draft, ro
 def test_discarding(session, make_draft, root):
     session.save(make_draft(1))
     session.save(make_draft(2, exam="other"))
-    session.discard(make_draft().exam_key)
+    session.discard(make_draft().key)
     session.close()
     (found,) = recoverable(root)
     assert found.draft.outcome["value"] == 2
@@ -188,3 +189,12 @@ def test_saving_does_not_hold_up_the_window(session, make_draft):
         session.save(draft)
         seconds.append(time.perf_counter() - start)
     assert np.median(seconds) < 0.05
+
+
+def test_two_segmentations_of_one_exam_have_a_draft_each(root, make_draft):
+    session = DraftFolder(root)
+    for work in ("0000000a", "0000000b"):
+        session.save(replace(make_draft(), work=work))
+        session.save(replace(make_draft(), work=work))
+    session.close()
+    assert {found.draft.work for found in recoverable(root)} == {"0000000a", "0000000b"}

@@ -31,9 +31,11 @@ def approve(host, panel, store):
 def test_what_is_typed_belongs_to_the_t1(host, panel, spheres, other):
     ui = panel.ui
     ui.subjectEdit.text, ui.ageSpin.value = "P-07", 61
+    result = panel.visit.result
     host.choose(ui.t1Selector, other)
     assert (ui.subjectEdit.text, ui.ageSpin.value) == ("", 0)
     assert panel.visit.result is None
+    assert result.segmentation.GetDisplayNode().GetVisibility() == 0  # not over another's T1
     assert ui.approveButton.enabled is False
     assert ui.summaryLabel.text == "No result yet."
     ui.subjectEdit.text = "P-08"
@@ -42,6 +44,7 @@ def test_what_is_typed_belongs_to_the_t1(host, panel, spheres, other):
     host.choose(ui.t1Selector, spheres)
     assert (ui.subjectEdit.text, ui.ageSpin.value) == ("P-07", 61)
     assert panel.visit.result is not None
+    assert result.segmentation.GetDisplayNode().GetVisibility() == 1
     assert panel.visit.measures is not None
     host.choose(ui.t1Selector, other)
     assert ui.subjectEdit.text == "P-08"
@@ -180,3 +183,110 @@ def test_volumes_that_could_not_be_measured_can_be_measured_again(host, panel, s
     panel.ui.messageActionButton.click()
     host.wait_until(lambda: panel.visit.measures is not None, 30)
     assert panel.ui.exportButton.enabled is True
+
+
+def recovered_drafts():
+    from BrainstemALSLib.annotation.drafts import recoverable
+    from BrainstemALSLib.gui.settings import local_folder
+
+    return [found.draft for found in recoverable(local_folder() / "drafts")]
+
+
+def test_a_scene_that_is_added_mixes_nothing(host, opened, spheres, stroke, t1, other, tmp_path):
+    """The parameter node of an added scene is copied over ours: T1 and code come together."""
+    import slicer
+
+    panel = opened.panel
+    host.choose(panel.ui.t1Selector, other)
+    panel.ui.subjectEdit.text = "P-08"
+    host.save_scene(tmp_path / "other.mrb")
+    host.choose(panel.ui.t1Selector, spheres)
+    panel.ui.subjectEdit.text = "P-07"
+    stroke("pyramid_left", (4, 4, 4))
+    assert slicer.mrmlScene.ReadFromMRB(str(tmp_path / "other.mrb"), False)
+    host.process_events()
+    chosen = panel.visit.parameters.t1
+    assert (panel.ui.subjectEdit.text == "P-08") == (chosen is not spheres)
+    host.choose(panel.ui.t1Selector, spheres)
+    assert panel.ui.subjectEdit.text == "P-07"
+    opened.cleanup()
+    (draft,) = recovered_drafts()
+    assert draft.subject == "P-07"
+    assert draft.exam_key == exam_key(t1)
+
+
+def test_a_stroke_while_surfaces_are_made_counts(host, panel, spheres, stroke):
+    panel.ui.show3DButton.click()
+    host.wait_until(lambda: panel._views._steps.running, 5)
+    host.process_events()
+    edits = panel.visit.edits
+    stroke("pyramid_left", (4, 4, 4))
+    assert panel.visit.edits > edits
+    assert panel.visit.measures is None
+
+
+def test_edits_before_the_t1_is_changed_while_a_case_is_stored(
+    host, panel, spheres, other, stroke, tmp_path
+):
+    panel.ui.subjectEdit.text, panel.ui.annotatorEdit.text = "P-07", "R-01"
+    panel.ui.storeEdit.currentPath = str(tmp_path / "store")
+    panel.ui.approveButton.click()
+    stroke("pyramid_right", (4, 4, 4))
+    host.choose(panel.ui.t1Selector, other)
+    host.wait_until(lambda: "Approved" in panel.messages.text, 30)
+    host.choose(panel.ui.t1Selector, spheres)
+    assert "Changed since it was approved" in panel.ui.approvalLabel.text
+    assert panel.ui.approveButton.enabled is True
+
+
+def test_drafts_that_could_not_be_saved_are_saved_later_each_as_its_own(
+    host, opened, spheres, other, stroke, t1, local, monkeypatch
+):
+    panel = opened.panel
+    panel.ui.subjectEdit.text = "P-07"
+    stroke("pyramid_left", (4, 4, 4))
+    monkeypatch.setenv("XDG_DATA_HOME", "/proc/BrainstemALS")
+    host.choose(panel.ui.t1Selector, other)
+    panel.ui.subjectEdit.text = "P-08"
+    assert "written" in panel.messages.text
+    monkeypatch.setenv("XDG_DATA_HOME", str(local))
+    panel._approval.autosave()
+    opened.cleanup()
+    (draft,) = recovered_drafts()
+    assert (draft.subject, draft.exam_key) == ("P-07", exam_key(t1))
+    assert (draft.labels != draft.prediction).sum() > 0
+
+
+@pytest.mark.parametrize("text", ["no json", "[1]", '{"alsfrs1": 9, "subject_code": "P-08"}'])
+def test_a_scene_with_odd_notes_mixes_nothing(host, panel, spheres, other, text):
+    panel.ui.subjectEdit.text = "P-07"
+    other.SetAttribute("BrainstemALS.Visit", text)
+    host.choose(panel.ui.t1Selector, other)
+    assert panel.visit.result is None
+    assert panel.ui.subjectEdit.text in ("", "P-08")
+    assert panel.visit.parameters.alsfrs1 == -1
+    host.choose(panel.ui.t1Selector, spheres)
+    assert panel.ui.subjectEdit.text == "P-07"
+
+
+def test_redo_is_refused_once_another_result_is_shown(host, panel, exam, other, stroke):
+    ui = panel.ui
+    ui.segmentButton.click()
+    host.wait_until(lambda: not panel.run.running, RUN_S)
+    ui.segmentButton.click()
+    host.wait_until(lambda: not panel.run.running, RUN_S)
+    ui.undoRunButton.click()
+    host.choose(ui.t1Selector, other)
+    ui.messageActionButton.click()
+    assert "not one of the result that is shown" in panel.messages.text
+
+
+def test_the_uncertainty_of_one_patient_is_not_left_over_another(host, panel, spheres, other):
+    import slicer
+
+    composite = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
+    before = composite.GetForegroundVolumeID()
+    panel.ui.entropyButton.click()
+    assert composite.GetForegroundVolumeID() == panel.visit.result.entropy.GetID()
+    host.choose(panel.ui.t1Selector, other)
+    assert composite.GetForegroundVolumeID() == before

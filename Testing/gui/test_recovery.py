@@ -100,15 +100,16 @@ def test_what_was_saved_comes_back(host, killed, opened, add_volume, t1):
     assert "P-07" in panel.messages.text
     mine = add_volume(t1)
     host.choose(panel.ui.t1Selector, mine)
-    panel.enter()
     host.wait_until(lambda: offered(panel, "Recover"), 20)
     # Another T1 of the same grid is chosen before the button is pressed: nothing is mixed.
+    action = panel.messages._action
     host.choose(panel.ui.t1Selector, add_volume(Volume(t1.array[::-1].copy(), t1.affine)))
-    panel.ui.messageActionButton.click()
+    with panel.messages.refusals():
+        action()
     assert "not of the T1 that is chosen" in panel.messages.text
     assert panel.visit.result is None
+    host.wait_until(lambda: offered(panel, "Discard it"), 20)
     host.choose(panel.ui.t1Selector, mine)
-    panel.enter()
     host.wait_until(lambda: offered(panel, "Recover"), 20)
     panel.ui.messageActionButton.click()
     panel.ui.uncertainButton.click()

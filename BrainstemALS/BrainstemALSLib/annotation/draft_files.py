@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from . import layout
 from .box import BoxGrid
 from .codes import check_exam_key, check_seconds, is_code, is_visit_date
 
-_SCHEMA = 1
+_SCHEMA = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class Draft:
         Time the expert worked on it.
     outcome : dict
         Record of the segmentation that it began with, JSON.
+    work : str
+        Eight hexadecimal digits that tell two segmentations of one exam apart.
     saved_utc : str
         When it was saved, as 2026-03-31T12:00:00Z; set by ``DraftFolder.save``.
     """
@@ -53,7 +56,13 @@ class Draft:
     visit_date: str = ""
     seconds_spent: float = 0.0
     outcome: dict[str, Any] = field(default_factory=dict)
+    work: str = "00000000"
     saved_utc: str = ""
+
+    @property
+    def key(self) -> str:
+        """Names the draft: exam and segmentation."""
+        return f"{self.exam_key}-{self.work}"
 
 
 def encode_draft(draft: Draft, count: int) -> memoryview:
@@ -93,7 +102,7 @@ def read_draft(path: Path) -> tuple[int, Draft] | None:
             state = json.loads(parts["state"].tobytes())
         if state["schema"] != _SCHEMA:
             return None
-        names = ("exam_key", "subject", "annotator", "visit_date", "saved_utc")
+        names = ("exam_key", "subject", "annotator", "visit_date", "work", "saved_utc")
         draft = Draft(
             labels,
             prediction,
@@ -111,6 +120,8 @@ def read_draft(path: Path) -> tuple[int, Draft] | None:
 def _check(draft: Draft) -> None:
     check_exam_key(draft.exam_key)
     check_seconds(draft.seconds_spent)
+    if not re.fullmatch("[0-9a-f]{8}", draft.work):
+        raise ValueError("the work of a draft is eight hexadecimal digits")
     same = draft.labels.shape == draft.prediction.shape and draft.grid.holds(draft.labels.shape)
     if not same or draft.labels.dtype != np.uint8 or draft.prediction.dtype != np.uint8:
         raise ValueError("a draft holds two uint8 arrays on one box within the T1")
@@ -120,6 +131,7 @@ def _state(draft: Draft) -> dict[str, Any]:
     return {
         "schema": _SCHEMA,
         "exam_key": draft.exam_key,
+        "work": draft.work,
         "subject": draft.subject if is_code(draft.subject) else "",
         "annotator": draft.annotator if is_code(draft.annotator) else "",
         "visit_date": draft.visit_date if is_visit_date(draft.visit_date) else "",

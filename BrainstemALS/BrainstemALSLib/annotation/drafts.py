@@ -3,9 +3,9 @@
 A folder of drafts belongs to one computer, apart from the store where exams are approved. Each
 running session has a folder of its own under ``drafts`` in it and holds a lock there, which the
 operating system frees when the session dies; drafts whose lock is free can be recovered. Of each
-exam the two last drafts are kept and replaced in turn: nothing is flushed to the disk, because the
-window waits for the save, so that a power cut may damage the newer one; a checksum tells, and then
-the older one counts.
+segmentation the two last drafts are kept and replaced in turn: nothing is flushed to the disk,
+because the window waits for the save, so that a power cut may damage the newer one; a checksum
+tells, and then the older one counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .draft_files import Draft, encode_draft, read_draft
 from .durability import PARTIAL
 
 _DRAFTS, _LOCK = "drafts", "session.lock"
-_FILE = re.compile(r"([0-9a-f]{64})-[01]\.npz")
+_FILE = re.compile(r"([0-9a-f]{64}-[0-9a-f]{8})-[01]\.npz")
 
 
 class DraftFolder:
@@ -60,7 +60,7 @@ class DraftFolder:
             raise refusals.unwritable() from None
 
     def save(self, draft: Draft) -> None:
-        """Save an exam in work in the place of its draft before last.
+        """Save a segmentation in work in the place of its draft before last.
 
         Raises
         ------
@@ -70,23 +70,23 @@ class DraftFolder:
             Labels and prediction are not uint8 on one box within the T1, or the exam key or the
             time cannot be.
         """
-        count = self._saves.get(draft.exam_key, 0)
+        count = self._saves.get(draft.key, 0)
         content = encode_draft(draft, count)
         partial = self._folder / f"{PARTIAL}draft"
         try:
             partial.write_bytes(content)
-            os.replace(partial, self._folder / f"{draft.exam_key}-{count % 2}.npz")
+            os.replace(partial, self._folder / f"{draft.key}-{count % 2}.npz")
         except OSError:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise refusals.unwritable() from None
-        self._saves[draft.exam_key] = count + 1
+        self._saves[draft.key] = count + 1
 
-    def discard(self, exam_key: str | None = None) -> None:
-        """Delete the drafts of one exam, once it is approved or given up; of all without a key."""
-        for key in list(self._saves) if exam_key is None else [exam_key]:
-            _delete(self._folder, key)
-            self._saves.pop(key, None)
+    def discard(self, key: str | None = None) -> None:
+        """Delete the drafts of one ``Draft.key``, once it is approved or given up; all without."""
+        for one in list(self._saves) if key is None else [key]:
+            _delete(self._folder, one)
+            self._saves.pop(one, None)
 
     def close(self) -> None:
         """End the session; what was not discarded can be recovered from now on."""
@@ -109,7 +109,7 @@ class RecoverableDraft:
 
     def discard(self) -> None:
         """Delete it, once the work goes on elsewhere (and was saved there) or is given up."""
-        _delete(self._folder, self.draft.exam_key)
+        _delete(self._folder, self.draft.key)
         _remove_if_done(self._folder)
 
 

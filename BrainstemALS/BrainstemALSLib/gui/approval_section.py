@@ -18,7 +18,7 @@ from ..errors import BrainstemALSError, ExitCode
 from ..imaging.tensor import fa_and_md
 from ..imaging.volume import Volume
 from ..scene.results import approved_case, mark_approved
-from ..scene.segmentation import edited_since_approval, note_edit
+from ..scene.segmentation import edited_since_approval, note_edit, work_of
 from ..scene.volumes import tensors_from_node, volume_from_node
 from . import settings
 from .background import Background
@@ -57,6 +57,7 @@ class ApprovalSection:
             visit, messages, self._exam_keys, _drafts_root(), self._draft_recovered
         )
         self._drafts: DraftFolder | None = None
+        self._waiting: dict[str, Draft] = {}  # not on the disk yet, by Draft.key
         self._unsaved = self.storing = False
         self._background = Background()
         ui.annotatorEdit.text = settings.remembered("annotator")
@@ -98,7 +99,12 @@ class ApprovalSection:
     def forget_edits(self) -> None:
         """Note that there is none: the scene or the segmentation is gone, or has been saved."""
         self._unsaved = False
-        self._timer.stop()
+        self._rest()
+
+    def _rest(self) -> None:
+        """Stop the clock of the autosave when there is nothing to save."""
+        if not self._unsaved and not self._waiting:
+            self._timer.stop()
 
     def update(self) -> None:
         """Show whether the current result can be, or was, approved."""
@@ -140,11 +146,14 @@ class ApprovalSection:
                 "Choose one under Store in; an empty folder will do.",
                 ExitCode.OUTPUT_REFUSED,
             )
-        make, segmentation = self._approval(), self._visit.result.segmentation
-        edits = self._visit.edits
+        make, key = self._approval()
+        segmentation = self._visit.result.segmentation
+        state = self._visit.state_of(segmentation)
 
         def finished(record: CaseRecord) -> None:
-            self._approved(record, segmentation, self._visit.edits != edits)
+            # Changes while the case was on its way to the disk are not in it.
+            changed = self._visit.state_of(segmentation) != state
+            self._approved(record, segmentation, None if changed else key)
 
         def failed(problem: Exception) -> None:
             self.storing = False
@@ -158,19 +167,21 @@ class ApprovalSection:
         # The store waits for the disk, about a second; on a network drive more.
         self._background.start(lambda: CaseStore(Path(path)).approve(make()), finished, failed)
 
-    def _approved(self, record: CaseRecord, segmentation: object, edited: bool) -> None:
+    def _approved(self, record: CaseRecord, segmentation: object, key: str | None) -> None:
+        """A case is on the disk; ``key`` names the draft that it makes needless."""
         self.storing = False
         if segmentation.GetScene() is not None:
             mark_approved(segmentation, record.case_id)
-        current = self._visit.result
-        if current is not None and current.segmentation is segmentation:
-            if edited:  # while the case was on its way to the disk: that is not in it
+            if key is None:
                 note_edit(segmentation)
-            else:
+        current = self._visit.result
+        if key is not None:
+            self._waiting.pop(key, None)
+            if current is not None and current.segmentation is segmentation:
                 self._visit.parameters.seconds_spent = 0.0
                 self.forget_edits()
-        if self._drafts is not None and not edited:
-            self._drafts.discard(record.exam_key)
+            if self._drafts is not None:
+                self._drafts.discard(key)
         self.update()
         self._messages.info(
             _("Approved as case {case}; structures corrected: {count}.").format(
@@ -178,8 +189,11 @@ class ApprovalSection:
             )
         )
 
-    def _approval(self) -> Callable[[], Approval]:
-        """Return what makes the approval of the result as it is now, away from the scene."""
+    def _approval(self) -> tuple[Callable[[], Approval], str]:
+        """Return what makes the approval of the result as it is now, away from the scene.
+
+        Second, the key of its draft.
+        """
         self._visit.check_one_exam()
         result = self._visit.result
         check_code("subject code", self._visit.parameters.subject_code)
@@ -214,22 +228,31 @@ class ApprovalSection:
                 seconds_spent=draft.seconds_spent,
             )
 
-        return make
+        return make, draft.key
+
+    def leave(self) -> None:
+        """Save the current work before another result is shown; it can't be reached then."""
+        if self._unsaved:
+            self.autosave()
 
     def autosave(self) -> None:
         """Save the work that is not approved yet, if there is some.
 
         A draft that can't be saved is said in the panel, and tried again the next time.
         """
-        if not self._unsaved or self._visit.result is None:
-            return
         with self._messages.refusals():
-            if self._drafts is None:
+            if self._unsaved and self._visit.result is not None:
+                self._unsaved = False
+                draft = self._draft()
+                self._waiting[draft.key] = draft
+            if self._waiting and self._drafts is None:
                 self._drafts = DraftFolder(_drafts_root())
-            self._drafts.save(self._draft())
-            now = qt.QTime.currentTime().toString("HH:mm")
-            self._ui.approvalLabel.text = _("Draft saved at {time}.").format(time=now)
-            self.forget_edits()
+            for key, draft in list(self._waiting.items()):
+                self._drafts.save(draft)
+                del self._waiting[key]
+                now = qt.QTime.currentTime().toString("HH:mm")
+                self._ui.approvalLabel.text = _("Draft saved at {time}.").format(time=now)
+        self._rest()
 
     def offer_recovery(self) -> None:
         """Offer the latest draft of a Slicer that was killed."""
@@ -265,6 +288,7 @@ class ApprovalSection:
             visit_date=parameters.visit_date,
             seconds_spent=parameters.seconds_spent,
             outcome=result.record,
+            work=work_of(result.segmentation),
         )
 
 

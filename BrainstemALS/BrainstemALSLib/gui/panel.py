@@ -50,6 +50,7 @@ class Panel:
         self.visit = Visit(parameter_node, ui, self)
         self.jobs = WorkerJobs(settings.local_folder() / "logs")
         self._stopwatch = Stopwatch()
+        self._entered = False
         self._install = InstallSection(ui, self.visit_changed)
         self._exam = ExamSection(ui, lambda: self.visit.parameters)
         self._segment = SegmentSection(ui, lambda: self.visit.parameters)
@@ -85,6 +86,7 @@ class Panel:
         self._correct.editor.enter()
         self._shortcuts.enabled(True)
         self._stopwatch.start()
+        self._entered = True
         self._approval.offer_recovery()
         self.visit_changed()
 
@@ -93,6 +95,7 @@ class Panel:
         self._shortcuts.enabled(False)
         self._correct.editor.leave()
         self._stopwatch.stop()
+        self._entered = False
 
     def close(self) -> None:
         """Slicer closes, or the module is loaded again."""
@@ -110,6 +113,8 @@ class Panel:
         self.run.forget()
         self._correct.editor.renew()
         self._new_result()
+        if self._entered:
+            self._approval.offer_recovery()
         if self.visit.result is not None and self.visit.outcome is None:
             self.messages.warning(
                 _("The record of this result can't be read: segment again to see its volumes.")
@@ -129,7 +134,7 @@ class Panel:
 
     def visit_leaves(self) -> None:
         """Save what was corrected before another result is shown."""
-        self._approval.autosave()
+        self._approval.leave()
         self._measuring.stop()
 
     def visit_lost(self, what: str) -> None:

@@ -112,14 +112,26 @@ def _drafts(root: Path, store: str) -> list[RecoverableDraft]:
         return found
     try:
         cases = CaseStore(Path(store), read_only=True)
-        latest = {one.draft.exam_key: cases.latest(one.draft.exam_key) for one in found}
+        return [one for one in found if not _is_stored(one.draft, cases)]
     except BrainstemALSError:
         return found
-    return [
-        one
-        for one in found
-        if (case := latest[one.draft.exam_key]) is None or case.approved_utc < one.draft.saved_utc
-    ]
+
+
+def _is_stored(draft: Draft, cases: CaseStore) -> bool:
+    """Whether the latest case that the same person approved of the exam holds the same labels."""
+    latest = cases.latest(draft.exam_key, draft.annotator) if draft.annotator else None
+    if latest is None or latest.grid.shape != draft.grid.shape:
+        return False
+    whole = []
+    for array, grid in (
+        (draft.labels, draft.grid),
+        (cases.read(latest.case_id).correction.array, latest.grid),
+    ):
+        labels = np.zeros(grid.shape, np.uint8)
+        window = zip(grid.offset, array.shape, strict=True)
+        labels[tuple(slice(a, a + n) for a, n in window)] = array
+        whole.append(labels)
+    return np.array_equal(*whole)
 
 
 def show_draft(draft: Draft, visit: Visit) -> None:

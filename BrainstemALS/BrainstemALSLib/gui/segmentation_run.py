@@ -9,7 +9,7 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from ..errors import BrainstemALSError
+from ..errors import BrainstemALSError, ExitCode
 from ..scene import views
 from ..scene.history import RunUndo
 from ..scene.results import ResultNodes, approved_case, show_outcome
@@ -57,6 +57,7 @@ class SegmentationRun:
         self._undo: RunUndo | None = None
         self._outcomes: tuple[Outcome | None, Outcome | None] = (None, None)  # before, after
         self._edits = 0
+        self._written: object | None = None  # segmentation that the last run wrote into
         self._folders: list[Path] = []
         self._lost = ""
 
@@ -69,7 +70,15 @@ class SegmentationRun:
     @property
     def can_undo(self) -> bool:
         """Whether the last run wrote into a result and can be taken back."""
-        return self._undo is not None and self._undo.can_undo and not self.running
+        return self._is_shown and self._undo.can_undo and not self.running
+
+    @property
+    def _is_shown(self) -> bool:
+        """Whether the result that could be taken back is the one that is shown."""
+        result = self._visit.result
+        return (
+            self._undo is not None and result is not None and (result.segmentation is self._written)
+        )
 
     @property
     def edited_since(self) -> bool:
@@ -102,7 +111,8 @@ class SegmentationRun:
         corrected = _policy(previous)
         if corrected is None:
             return
-        parameters, edits = self._visit.parameters, self._visit.edits
+        parameters = self._visit.parameters
+        state = 0 if previous is None else self._visit.state_of(previous.segmentation)
         folder = self._jobs.new_folder()
         params = segment_params(
             folder,
@@ -117,7 +127,7 @@ class SegmentationRun:
             self._folders.append(folder)
             self._section.progress(1.0, _("Showing the result"))
             # The user said what becomes of corrections that were there then, not of later ones.
-            late = corrected == "replace" and self._visit.edits != edits
+            late = corrected == "replace" and self._visit.state_of(previous.segmentation) != state
             policy = "keep" if late else corrected
             self._steps.start(self._show(outcome, nodes, previous, policy, late))
 
@@ -176,12 +186,20 @@ class SegmentationRun:
         BrainstemALSError
             The result was edited, approved or deleted since.
         """
+        if not self._is_shown:
+            raise BrainstemALSError(
+                "segmentation",
+                "the run that was taken back is not one of the result that is shown",
+                "Choose its T1, or segment again.",
+                ExitCode.OUTPUT_REFUSED,
+            )
         with self._visit.own_writes():
             self._undo.redo()
         self._back_to(self._outcomes[1])
 
     def _back_to(self, outcome: Outcome | None) -> None:
         result = ResultNodes.from_segmentation(self._visit.result.segmentation)
+        self._visit.wrote(result.segmentation)
         self._visit.show(result, outcome or outcome_in_scene(result))
         self._shown()
 
@@ -214,6 +232,7 @@ class SegmentationRun:
             yield 0.2
         with self._visit.own_writes():
             nodes = show_outcome(outcome, t1, corrected=corrected, previous=previous, maps=inputs)
+        self._visit.wrote(nodes.segmentation)
         self._section.ran_on(outcome.device, outcome.device_reason)
         if self._visit.parameters.t1 is not t1:
             self._messages.info(
@@ -222,6 +241,7 @@ class SegmentationRun:
             return
         overwritten = previous is not None and nodes.segmentation is previous.segmentation
         self._undo = undo if overwritten else None
+        self._written = nodes.segmentation
         current = self._visit.result
         shown = current is not None and overwritten and current.segmentation is nodes.segmentation
         self._outcomes = (self._visit.outcome if shown else None, outcome)

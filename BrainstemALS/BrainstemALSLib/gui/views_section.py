@@ -37,8 +37,7 @@ class ViewsSection:
         self._steps.stop()
         if self._ui.show3DButton.checked:
             self._surfaces()
-        if self._ui.entropyButton.checked:
-            self._entropy()
+        self._entropy()
 
     def stop(self) -> None:
         """Make no more surfaces."""
@@ -55,23 +54,26 @@ class ViewsSection:
             self._steps.start(self._made(result.segmentation))
 
     def _made(self, segmentation: object) -> Iterator[float]:
-        for fraction in surface_steps(segmentation):
+        steps = surface_steps(segmentation)
+        while True:
+            # The guard must be off whenever the window has its turn: the expert may paint then.
             with self._visit.own_writes():
-                yield fraction
+                fraction = next(steps, None)
+            if fraction is None:
+                return
+            yield fraction
 
     def _entropy(self, *_args: object) -> None:
         result = self._visit.result
-        if result is None or result.entropy is None:
-            return
+        entropy = result.entropy if result is not None and self._ui.entropyButton.checked else None
         composites = slicer.mrmlScene.GetNodesByClass("vtkMRMLSliceCompositeNode")
         composites.UnRegister(None)
         for number in range(composites.GetNumberOfItems()):
             view = composites.GetItemAsObject(number)
-            if self._ui.entropyButton.checked:
-                if view.GetForegroundVolumeID() != result.entropy.GetID():
-                    before = view.GetForegroundVolumeID(), view.GetForegroundOpacity()
-                    self._before.setdefault(view.GetID(), before)
-                view.SetForegroundVolumeID(result.entropy.GetID())
+            if entropy is not None:
+                before = view.GetForegroundVolumeID(), view.GetForegroundOpacity()
+                self._before.setdefault(view.GetID(), before)
+                view.SetForegroundVolumeID(entropy.GetID())
                 view.SetForegroundOpacity(_ENTROPY_OPACITY)
             elif view.GetID() in self._before:
                 volume, opacity = self._before.pop(view.GetID())

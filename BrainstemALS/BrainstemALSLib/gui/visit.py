@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from ..errors import BrainstemALSError, ExitCode
 from ..measurement import Measures
+from ..scene import views
 from ..scene.patients import check_one_patient
 from ..scene.results import ResultNodes
 from ..worker.outcome import Outcome
@@ -30,7 +31,7 @@ class VisitListener(Protocol):
         """A parameter or a node changed."""
 
     def visit_leaves(self) -> None:
-        """Another T1 was chosen, and its result takes the place of the current one."""
+        """Another result, or none, is about to take the place of the current one."""
 
     def visit_lost(self, what: str) -> None:
         """The ``scene`` closes, or the ``segmentation`` or the ``T1`` of a run was removed."""
@@ -65,12 +66,15 @@ class Visit(VTKObservationMixin):
         Counts the changes of segments that were not ours.
     """
 
+    _kept: tuple[ResultNodes, Outcome | None, Measures | None] | None = None
+
     def __init__(self, parameter_node: Callable[[], object], ui: object, listener: VisitListener):
         super().__init__()
         self._parameter_node, self._ui, self._listener = parameter_node, ui, listener
         self._gui_tag = self._observer = self._held = self._t1 = None
         self._following = False
         self._own_writes = 0
+        self._states: dict[str, int] = {}
         self._corrected: tuple[str, ...] | None = None
         self.parameters: VisitParameters | None = None
         self.result: ResultNodes | None = None
@@ -80,6 +84,7 @@ class Visit(VTKObservationMixin):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._scene_closes)
         self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
+        self.addObserver(scene, scene.StartImportEvent, self._import_begins)
         self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
         self.addObserver(scene, scene.NodeRemovedEvent, self._node_removed)
 
@@ -96,7 +101,12 @@ class Visit(VTKObservationMixin):
         result = ResultNodes.from_segmentation(self.parameters.segmentation)
         if result is not None and result.t1 is not self._t1:
             result = None
-        self.show(result, None if result is None else outcome_in_scene(result))
+        kept, self._kept = self._kept, None
+        if result is not None and kept is not None and result.segmentation is kept[0].segmentation:
+            self.show(result, kept[1])  # a scene was added to this one: the result is what it was
+            self.measures = kept[2]
+        else:
+            self.show(result, None if result is None else outcome_in_scene(result))
         self._listener.visit_opened()
 
     def release(self) -> None:
@@ -145,6 +155,10 @@ class Visit(VTKObservationMixin):
 
     def show(self, result: ResultNodes | None, outcome: Outcome | None = None) -> None:
         """Make a result the current one, and watch its segments."""
+        if self.result is not None and (
+            result is None or result.segmentation is not self.result.segmentation
+        ):
+            self._listener.visit_leaves()
         if self.result is not None:
             self._watch(self.result.segmentation, on=False)
         self.result, self.outcome, self._corrected = result, outcome, None
@@ -174,6 +188,14 @@ class Visit(VTKObservationMixin):
             self._own_writes -= 1
             self._corrected = None
 
+    def state_of(self, segmentation: object) -> int:
+        """Return a number that changes whenever segments do, whoever changed them."""
+        return self._states.get(segmentation.GetID(), 0)
+
+    def wrote(self, segmentation: object) -> None:
+        """Note that the segments of a segmentation were changed by us."""
+        self._states[segmentation.GetID()] = self.state_of(segmentation) + 1
+
     def hold(self, t1: object | None) -> None:
         """Name the T1 that is being segmented, so that its loss is noticed; None for none."""
         self._held = t1
@@ -191,22 +213,20 @@ class Visit(VTKObservationMixin):
 
     def _follow(self, t1: object | None) -> None:
         """Another T1 was chosen: show what was typed for it and its own result."""
-        self._listener.visit_leaves()
-        # Found before anything is shown: half of one exam and half of another must never meet.
-        result = ResultNodes.find(t1)
-        outcome = None if result is None else outcome_in_scene(result)
         before, self._t1 = self._t1, t1
-        if before is not None:
-            if before.GetScene() is not None:
-                visit_memory.remember(self.parameters, before)
-            if not visit_memory.recall(self.parameters, t1):
-                visit_memory.forget(self.parameters)
-        else:
-            visit_memory.recall(self.parameters, t1)
-        if result is None and self.result is None:
-            return
+        left = self.result
+        self.show(None)  # half of one exam and half of another must never meet
+        if before is not None and before.GetScene() is not None:
+            visit_memory.remember(self.parameters, before)
+        if not visit_memory.recall(self.parameters, t1) and before is not None:
+            visit_memory.forget(self.parameters)
+        result = ResultNodes.find(t1)
         self.parameters.segmentation = None if result is None else result.segmentation
-        self.show(result, outcome)
+        if left is not None:
+            views.set_visible(left.segmentation, False)  # its outlines belong on the other T1
+        if result is not None:
+            views.set_visible(result.segmentation, True)
+        self.show(result, None if result is None else outcome_in_scene(result))
         self._listener.visit_opened()
 
     def _watch(self, node: object, *, on: bool) -> None:
@@ -225,11 +245,22 @@ class Visit(VTKObservationMixin):
         if not self._own_writes:
             self.measures = self._corrected = None
             self.edits += 1
+            self.wrote(self.result.segmentation)
             self._listener.segments_edited()
 
     def _scene_closes(self, *_args: object) -> None:
         self._listener.visit_lost("scene")
         self.release()
+
+    def _import_begins(self, *_args: object) -> None:
+        """A scene is added: its parameters will be copied over ours, T1 and code together."""
+        if self.parameters is None:
+            return
+        kept = (self.result, self.outcome, self.measures)
+        if self._t1 is not None:
+            visit_memory.remember(self.parameters, self._t1)
+        self.release()
+        self._kept = None if kept[0] is None else kept
 
     def _scene_changed(self, *_args: object) -> None:
         self.open()
@@ -239,8 +270,8 @@ class Visit(VTKObservationMixin):
         if self.parameters is None or slicer.mrmlScene.IsClosing():
             return
         if self.result is not None and node is self.result.segmentation:
-            self.show(None)
             self._listener.visit_lost("segmentation")
+            self.show(None)
         elif self._held is not None and node is self._held:
             self._held = None
             self._listener.visit_lost("T1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from ..prognosis.alsfrs import ITEMS, NOT_RATED
 from .parameters import VisitParameters
@@ -31,10 +32,17 @@ def remember(parameters: VisitParameters, t1: object) -> None:
 def recall(parameters: VisitParameters, t1: object | None) -> bool:
     """Show what was typed and chosen for a T1; False, and nothing done, where nothing was."""
     text = t1.GetAttribute(_ATTRIBUTE) if t1 is not None else None
+    try:
+        typed = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        typed = {}
+    if not isinstance(typed, dict):
+        typed = {}
     maps = {role: t1.GetNodeReference(_reference(role)) if t1 else None for role in _MAPS}
-    if not text and not any(maps.values()):
+    if not typed and not any(maps.values()):
         return False
-    _fill(parameters, {**_EMPTY, **json.loads(text or "{}"), **maps})
+    forget(parameters)
+    _fill(parameters, {**{name: typed[name] for name in _EMPTY if name in typed}, **maps})
     return True
 
 
@@ -51,6 +59,8 @@ def _fill(parameters: VisitParameters, values: dict[str, object]) -> None:
     changing = parameters.StartModify()
     try:
         for name, value in values.items():
-            setattr(parameters, name, value)
+            # A scene may have been written by another version, or by hand.
+            with suppress(TypeError, ValueError):
+                setattr(parameters, name, value)
     finally:
         parameters.EndModify(changing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
@@ -52,6 +53,7 @@ __all__ = [
 
 APPROVED = PREFIX + "Approved"
 EDITED = PREFIX + "EditedSinceApproval"
+WORK = PREFIX + "Work"
 _FOLDER = "BrainstemALS"
 
 
@@ -185,6 +187,15 @@ def mark_approved(node: object, case_id: str) -> None:
     scene_of(node, "segmentation")
     node.SetAttribute(APPROVED, case_id)
     node.SetAttribute(EDITED, None)
+
+
+def work_of(node: object) -> str:
+    """Return eight hexadecimal digits that tell a segmentation from all others; made here once."""
+    work = node.GetAttribute(WORK)
+    if not work:
+        work = secrets.token_hex(4)
+        node.SetAttribute(WORK, work)
+    return work
 
 
 def note_edit(node: object) -> None:

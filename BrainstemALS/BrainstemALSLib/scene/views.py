@@ -69,6 +69,13 @@ def highlight(node: object, keys: Collection[str] | None) -> None:
         display.EndModify(changing)
 
 
+def set_visible(node: object, on: bool) -> None:
+    """Show a segmentation in all views, or hide it."""
+    display = _display_of(node)
+    if display is not None:
+        display.SetVisibility(on)
+
+
 def drawn(node: object) -> tuple[bool, float] | None:
     """Return whether segments are filled in the slice views, and their opacity 0-1."""
     display = _display_of(node)
