@@ -82,6 +82,7 @@ def test_a_visit(host, opened, exam, stroke, show, tmp_path):
     panel.messages.clear()
     stroke("pyramid_left", (98, 104, 20), 4)
     show("edited", "correct", size=(420, 760))
+    host.wait_until(lambda: panel.visit.measures is not None, 30)
     ui.exportFolderEdit.currentPath = ""
     ui.exportButton.click()
     show("refused", "export", "stage")
