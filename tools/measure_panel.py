@@ -28,7 +28,7 @@ MODULE = Path(__file__).resolve().parents[1] / "BrainstemALS" / "BrainstemALS.py
 OPENING_S, BLOCK_S, CANCEL_S = 1.0, 0.1, 3.0
 TIMES = 5
 RUN_S = 300
-FINE_MM = 0.7
+FINE_MM = 0.5
 
 
 def opened(host: object) -> object:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .steps import Steps
 
-_LEND_S = 0.015
+_LEND_S = 0.01
 
 
 class Background:
@@ -63,7 +63,7 @@ class Background:
 
         self._done = done
         self._thread = threading.Thread(target=work, name="BrainstemALS", daemon=False)
-        self._steps = Steps(done, failed)
+        self._steps = Steps(done, failed, slice_s=0.0)
         self._thread.start()
         self._steps.start(_lend(self._thread))
 

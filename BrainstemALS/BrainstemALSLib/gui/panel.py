@@ -102,6 +102,7 @@ class Panel:
         self._measuring.stop()
         self._views.stop()
         self._approval.close()
+        self.run.close()
         self.jobs.close()
         self._install.close()
         self.visit.close()

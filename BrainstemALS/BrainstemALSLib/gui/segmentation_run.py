@@ -16,6 +16,7 @@ from ..scene.results import ResultNodes, approved_case, show_outcome
 from ..scene.volumes import tensors_from_node, volume_from_node
 from ..worker.outcome import Outcome
 from ..worker.requests import remove_inputs, segment_params, write_exam
+from .background import Background
 from .messages import Messages
 from .questions import what_becomes_of
 from .segment_section import SegmentSection
@@ -53,7 +54,8 @@ class SegmentationRun:
     ):
         self._visit, self._jobs, self._section, self._messages = visit, jobs, section, messages
         self._save_for_undo, self._shown, self._ended = save_for_undo, shown, ended
-        self._steps = Steps(self._done, self._broken)
+        self._steps = Steps(self._done, self._broken, slice_s=0.0)
+        self._cleaning = Background()
         self._undo: RunUndo | None = None
         self._outcomes: tuple[Outcome | None, Outcome | None] = (None, None)  # before, after
         self._edits = 0
@@ -123,7 +125,10 @@ class SegmentationRun:
         )
 
         def finished(outcome: Outcome) -> None:
-            remove_inputs(folder)
+            # Beside the window: to free some hundred megabytes takes the system a while.
+            self._cleaning.start(
+                lambda: remove_inputs(folder), lambda _none: None, lambda _problem: None
+            )
             self._folders.append(folder)
             self._section.progress(1.0, _("Showing the result"))
             # The user said what becomes of corrections that were there then, not of later ones.
@@ -203,6 +208,10 @@ class SegmentationRun:
         self._visit.show(result, outcome or outcome_in_scene(result))
         self._shown()
 
+    def close(self) -> None:
+        """Wait for files that are being removed."""
+        self._cleaning.close()
+
     def forget(self) -> None:
         """Forget what could be undone: the scene is another one."""
         self._undo = None
@@ -248,9 +257,10 @@ class SegmentationRun:
         self._edits = self._visit.edits
         self._tidy()
         yield 0.6
-        self._visit.show(nodes, outcome)
+        self._visit.show(nodes, outcome, None if overwritten else ())
         if self._visit.corrected():
             self._visit.measures = None  # what was kept has to be measured with the rest
+        yield 0.7
         self._visit.parameters.segmentation = nodes.segmentation
         yield 0.8
         self._shown()

@@ -23,6 +23,8 @@ class Steps:
         Gets the exception that a step raised; there are no more steps then.
     progress : callable, optional
         Gets what a step yields.
+    slice_s : float
+        Seconds after which the window gets its turn; 0 for after each step.
     """
 
     def __init__(
@@ -30,7 +32,9 @@ class Steps:
         finished: Callable[[], None],
         failed: Callable[[Exception], None],
         progress: Callable[[float], None] | None = None,
+        slice_s: float = SLICE_S,
     ):
+        self._slice_s = slice_s
         self._finished, self._failed, self._progress = finished, failed, progress
         self._iterator: Iterator[float] | None = None
         self._timer = qt.QTimer()
@@ -53,7 +57,7 @@ class Steps:
         self._iterator = None
 
     def _turn(self) -> None:
-        end = time.perf_counter() + SLICE_S
+        end = time.perf_counter() + self._slice_s
         iterator = self._iterator
         try:
             while self._iterator is iterator and iterator is not None:

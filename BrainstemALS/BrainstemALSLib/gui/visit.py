@@ -153,15 +153,29 @@ class Visit(VTKObservationMixin):
                 ExitCode.MISMATCHED_IMAGES,
             )
 
-    def show(self, result: ResultNodes | None, outcome: Outcome | None = None) -> None:
-        """Make a result the current one, and watch its segments."""
+    def show(
+        self,
+        result: ResultNodes | None,
+        outcome: Outcome | None = None,
+        corrected: tuple[str, ...] | None = None,
+    ) -> None:
+        """Make a result the current one, and watch its segments.
+
+        Parameters
+        ----------
+        result : ResultNodes or None
+        outcome : Outcome or None
+            What it was made of.
+        corrected : tuple of str, optional
+            Keys of what was corrected in it, where that is known.
+        """
         if self.result is not None and (
             result is None or result.segmentation is not self.result.segmentation
         ):
             self._listener.visit_leaves()
         if self.result is not None:
             self._watch(self.result.segmentation, on=False)
-        self.result, self.outcome, self._corrected = result, outcome, None
+        self.result, self.outcome, self._corrected = result, outcome, corrected
         self.measures = None if outcome is None else outcome.measures
         if result is not None:
             self._watch(result.segmentation, on=True)

@@ -149,8 +149,9 @@ def save_outcome(folder: Path, outcome: Outcome, probabilities: np.ndarray) -> d
         OUTPUT_REFUSED: no room.
     """
     for name, array in (
-        (LABELS, outcome.labels.array),
-        (ENTROPY, outcome.entropy.array),
+        # As VTK keeps them, i fastest: whoever shows them need not turn them round.
+        (LABELS, np.asfortranarray(outcome.labels.array)),
+        (ENTROPY, np.asfortranarray(outcome.entropy.array)),
         (PROBABILITIES, probabilities),
     ):
         save_array(array, folder / name)
