@@ -92,17 +92,18 @@ def test_a_highlight_that_was_saved_can_still_be_ended(node, reload):
     assert loaded.GetDisplayNode().GetSegmentOpacity2DFill(PONS) == pytest.approx(1.0)
 
 
-def test_fill_outline_and_opacity(node):
+def test_fill_opacity_and_visibility_leave_the_outline_alone(node):
     display = node.GetDisplayNode()
     views.set_fill(node, False)
-    views.set_outline(node, True)
     views.set_opacity(node, 0.3)
+    assert views.drawn(node) == (False, pytest.approx(0.3))
     assert not display.GetVisibility2DFill()
     assert display.GetVisibility2DOutline()
     assert display.GetOpacity2DFill() == pytest.approx(0.3)
-    views.set_outline(node, False)
     views.set_opacity(node, 7)
-    assert not display.GetVisibility2DOutline()
+    views.set_visible(node, False)
+    assert not display.GetVisibility()
+    assert display.GetVisibility2DOutline()
     assert display.GetOpacity2DFill() == 1.0
 
 
@@ -111,6 +112,7 @@ def test_a_removed_segmentation_is_passed_over(scene, node):
     views.highlight(node, [PYRAMID])
     views.highlight(None, None)
     views.set_fill(node, True)
-    views.set_outline(node, True)
+    views.set_visible(node, True)
     views.set_opacity(node, 0.5)
+    assert views.drawn(node) is None
     assert views.centre_of(node, PYRAMID) is None

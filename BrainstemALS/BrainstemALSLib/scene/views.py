@@ -91,13 +91,6 @@ def set_fill(node: object, on: bool) -> None:
         display.SetVisibility2DFill(on)
 
 
-def set_outline(node: object, on: bool) -> None:
-    """Draw the outlines of the segments in the slice views, or not."""
-    display = _display_of(node)
-    if display is not None:
-        display.SetVisibility2DOutline(on)
-
-
 def set_opacity(node: object, opacity: float) -> None:
     """Set the opacity, 0-1, of the filled segments in the slice views; outlines stay."""
     display = _display_of(node)
