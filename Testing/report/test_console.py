@@ -9,8 +9,8 @@ import math
 import pytest
 from rich.console import Console
 
+from BrainstemALSLib.imaging.finding import Finding
 from BrainstemALSLib.measurement.measure import measure
-from BrainstemALSLib.measurement.quality import Finding
 from BrainstemALSLib.report.console import print_measures
 from BrainstemALSLib.report.wording import short_name
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import BrainstemALSError, ExitCode
+from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from ..segmentation.result import Segmentation
 from .asymmetry import Asymmetry, asymmetries
 from .intracranial import Intracranial, intracranial_volume
-from .quality import Finding, quality_findings
+from .quality import quality_findings
 from .volumes import StructureVolume, structure_volumes
 
 

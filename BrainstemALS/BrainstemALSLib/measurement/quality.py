@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ..anatomy import CONTEXT, REGIONS
+from ..imaging.finding import SEVERITIES, Finding
 from ..imaging.volume import Volume
 from ..segmentation.result import Segmentation
 from .asymmetry import Asymmetry
@@ -14,8 +14,6 @@ from .confidence import confidence_word
 from .intracranial import Intracranial
 from .plausibility import plausible_ranges
 from .volumes import StructureVolume
-
-SEVERITIES = ("error", "warning", "info")
 
 # Thresholds below are the project's own unless a source is named.
 SPACING_WARNING_MM = 1.5
@@ -26,31 +24,6 @@ ANISOTROPY_RATIO = 2.0
 """Longest to shortest voxel side."""
 ASYMMETRY_PERCENT = 40.0
 """Above this a failed segmentation, a tilted head or a lesion is likelier than normal variation."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that a reader should know before using the numbers.
-
-    Attributes
-    ----------
-    code : str
-        Stable name, for scripts.
-    severity : str
-        ``info``, ``warning`` (use with care) or ``error`` (do not use the numbers concerned).
-    message : str
-        What was found.
-    action : str
-        What to do.
-    structure : str or None
-        Key of the structure, composite or pair concerned; None when it is the whole exam.
-    """
-
-    code: str
-    severity: str
-    message: str
-    action: str
-    structure: str | None = None
 
 
 def quality_findings(

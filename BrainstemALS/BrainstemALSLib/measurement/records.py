@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import BrainstemALSError, ExitCode
+from ..imaging.finding import Finding
 from .asymmetry import Asymmetry
 from .intracranial import Intracranial
 from .measure import Measures
-from .quality import Finding
 from .volumes import StructureVolume
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ..imaging.finding import Finding
 from ..measurement import Measures
-from ..measurement.quality import Finding
 from .statements import RESEARCH_USE, SYNTHETIC_TRAINING
 from .summary_rows import WHOLE, SummaryRow, summary_rows, volume_text
 

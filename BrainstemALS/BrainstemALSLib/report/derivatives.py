@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..imaging.finding import SEVERITIES
 from ..imaging.staging import unwritable
 from ..imaging.volume import Volume
 from ..imaging.writing import write_probabilities, write_volume
 from ..measurement import Measures
-from ..measurement.quality import SEVERITIES
 from ..segmentation.result import Segmentation
 from .naming import derivative_name
 from .overview import draw_overview

@@ -1,0 +1,1 @@
+"""Diffusion: from a weighted series to tensor maps."""

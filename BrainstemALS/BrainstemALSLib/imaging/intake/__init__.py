@@ -1,0 +1,1 @@
+"""Reads what comes from outside: DICOM folders, BIDS subjects, diffusion files."""
