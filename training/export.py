@@ -14,6 +14,7 @@ from BrainstemALSLib import __version__
 from BrainstemALSLib.anatomy import load_structures
 from BrainstemALSLib.segmentation import models
 from BrainstemALSLib.segmentation import preprocess as P
+from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
 
 from .data import repository
 from .evaluation.tables import command_line
@@ -94,12 +95,17 @@ def export_structures(
     folder : Path, optional
         Instead of the bundled models' folder.
     """
+    normalisation = {
+        "t1": "clip to 0.5-99.5 percentile, standardise",
+        "fa": f"(FA - {P.FA_CENTRE}) / {P.FA_SCALE}",
+        "md": f"(MD [1e-3 mm2/s] - {P.MD_CENTRE}) / {P.MD_SCALE}",
+        "v1": f"(|V1| FA - {P.COLOUR_CENTRE}) / {P.COLOUR_SCALE}, one plane per RAS axis",
+    }
     card = {
         "name": models.STRUCTURES,
         "channels": [
-            {"name": "t1", "normalisation": "clip to 0.5-99.5 percentile, standardise"},
-            {"name": "fa", "normalisation": f"(FA - {P.FA_CENTRE}) / {P.FA_SCALE}"},
-            {"name": "md", "normalisation": f"(MD [1e-3 mm2/s] - {P.MD_CENTRE}) / {P.MD_SCALE}"},
+            {"name": name, "planes": PLANES[name], "normalisation": normalisation[name]}
+            for name in CHANNELS
         ],
         "missing_channel": "zeros after normalisation; T1 is always needed",
         "spacing_mm": P.SPACING_MM,
@@ -107,7 +113,7 @@ def export_structures(
         "keys": [structure.key for structure in load_structures()],
         "training": {"anatomies": cases, "command": command_line(), **facts},
     }
-    example = torch.randn(1, len(P.CHANNELS), *P.WINDOW_MM)
+    example = torch.randn(1, sum(PLANES.values()), *P.WINDOW_MM)
     return _write(network, example, card, folder or default_folder())
 
 

@@ -6,10 +6,12 @@ import torch
 from monai.networks.nets import DynUNet
 
 from BrainstemALSLib.anatomy import load_structures
-from BrainstemALSLib.segmentation.preprocess import CHANNELS
+from BrainstemALSLib.segmentation.channels import PLANES
 
 STRUCTURE_FILTERS = (16, 32, 64, 128, 192)
 LOCATOR_FILTERS = (8, 16, 32, 64)
+COORDINATES = 3
+"""Inputs of the window network after the channels: where each voxel lies."""
 LOCATOR_CLASSES = ("background", "cerebrum", "cerebellum", "brainstem")
 
 
@@ -55,8 +57,10 @@ class WindowNetwork(torch.nn.Module):
 
 
 def structure_network(filters: tuple[int, ...] = STRUCTURE_FILTERS) -> WindowNetwork:
-    """T1, FA, MD at 1 mm to background and every structure, in the order of the table."""
-    return WindowNetwork(_unet(len(CHANNELS) + 3, 1 + len(load_structures()), filters))
+    """T1, FA, MD, V1 at 1 mm to background and every structure, in the order of the table."""
+    return WindowNetwork(
+        _unet(sum(PLANES.values()) + COORDINATES, 1 + len(load_structures()), filters)
+    )
 
 
 def locator_network(filters: tuple[int, ...] = LOCATOR_FILTERS) -> DynUNet:

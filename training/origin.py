@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
 
 from .evaluation.tables import command_line
+from .networks import COORDINATES
 
 FILE = "origin.json"
 
@@ -28,8 +30,10 @@ def warm(build: Callable[[], torch.nn.Module], model: Path | None) -> torch.nn.M
         return network
     try:
         weights = torch.jit.load(str(model), map_location="cpu").float().state_dict()
-        network.load_state_dict(weights)
-    except (ValueError, RuntimeError) as error:
+        card = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))
+        old = [channel["name"] for channel in card["channels"]]
+        network.load_state_dict(_with_new_channels(weights, network.state_dict(), old))
+    except (KeyError, OSError, ValueError, RuntimeError) as error:
         raise BrainstemALSError(
             model,
             "no model that the network of this version can start from",
@@ -37,6 +41,29 @@ def warm(build: Callable[[], torch.nn.Module], model: Path | None) -> torch.nn.M
             ExitCode.MODEL_UNAVAILABLE,
         ) from error
     return network
+
+
+def _with_new_channels(
+    weights: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], old: list[str]
+) -> dict[str, torch.Tensor]:
+    """Give a network that took fewer images the inputs for the others, with weights of 0.
+
+    It then does what it did, whatever the new images show, until training gives them a say.
+    """
+    before = sum(PLANES[name] for name in old)
+    out = {}
+    for name, weight in weights.items():
+        shape = wanted[name].shape
+        if weight.shape == shape or weight.dim() < 2:
+            out[name] = weight
+            continue
+        if old != list(CHANNELS[: len(old)]) or weight.shape[1] != before + COORDINATES:
+            raise ValueError(f"{name} is of another network")
+        new = torch.zeros(shape)
+        new[:, :before] = weight[:, :before]
+        new[:, -COORDINATES:] = weight[:, before:]
+        out[name] = new
+    return out
 
 
 def note_origin(folder: Path, model: Path | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from BrainstemALSLib.segmentation.preprocess import CHANNELS
+from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
 
 from .anatomies import built_cases
 from .data import repository
@@ -19,16 +19,17 @@ from .synthesis import channel_table, training_sample
 from .train import prepared_anatomy
 
 ROWS = 6
+WIDTH = len(CHANNELS) + 1
 LIMITS = (-2.5, 2.5)  # of the normalised channels
 
 
 def draw(path: Path, seed: int, cases: list[str]) -> Path:
-    """Write the sheet: one row per simulated exam, sagittal and axial, T1, FA, MD and labels."""
+    """Write the sheet: one row per simulated exam, sagittal and axial, its channels and labels."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(16, 2.2 * ROWS), facecolor="black")
-    axes = figure.subplots(ROWS, 8)
+    figure = Figure(figsize=(20, 2.2 * ROWS), facecolor="black")
+    axes = figure.subplots(ROWS, 2 * WIDTH)
     table = channel_table().numpy()
     value = np.zeros(table.max() + 1, int)
     value[table[table > 0]] = np.flatnonzero(table)
@@ -40,13 +41,18 @@ def draw(path: Path, seed: int, cases: list[str]) -> Path:
             (slice(None), slice(None), classes.shape[2] // 2),
         )
         for part, cut in enumerate(cuts):
+            first = 0
             for column, name in enumerate(CHANNELS):
-                image = np.asarray(channels[column])[cut]
-                axis = axes[row, 4 * part + column]
-                axis.imshow(image.T, origin="lower", cmap="gray", vmin=LIMITS[0], vmax=LIMITS[1])
+                planes = np.asarray(channels[first : first + PLANES[name]])
+                first += PLANES[name]
+                image = (np.moveaxis(planes, 0, -1)[cut] - LIMITS[0]) / (LIMITS[1] - LIMITS[0])
+                axis = axes[row, WIDTH * part + column]
+                axis.imshow(
+                    image.clip(0, 1).swapaxes(0, 1), origin="lower", cmap="gray", vmin=0, vmax=1
+                )
                 if row == 0:
                     axis.set_title(f"simulated {name.upper()}", color="white", fontsize=9)
-            axes[row, 4 * part + 3].imshow(colours[cut].swapaxes(0, 1), origin="lower")
+            axes[row, WIDTH * part + WIDTH - 1].imshow(colours[cut].swapaxes(0, 1), origin="lower")
     for axis in axes.ravel():
         axis.axis("off")
     figure.tight_layout(pad=0.3)

@@ -115,9 +115,16 @@ def run(steps: int, folder: Path) -> dict[str, float]:
     exam, _, _ = simulate_exam(phantom_labels(3), seed=1)
     model = models.find_model(models.STRUCTURES, out)
     models.load_network(models.find_model(models.LOCATOR, out), "cpu")
-    keys = tuple(model.card["keys"])
+    keys, channels = tuple(model.card["keys"]), model.channels
     box = infer_box(
-        models.load_network(model, "cpu"), exam, np.zeros(3), ("t1", "fa", "md"), keys, "cpu", True
+        models.load_network(model, "cpu"),
+        exam,
+        np.zeros(3),
+        channels,
+        channels,
+        keys,
+        "cpu",
+        True,
     )
     if not np.allclose(box.array.sum(-1), 1, atol=1e-3):
         raise RuntimeError("the exported model's probabilities do not sum to one")

@@ -1,4 +1,4 @@
-"""Draws joint T1, FA and MD images from label maps.
+"""Draws joint T1, FA, MD and V1 images from label maps.
 
 In the manner of SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789) and of the joint
 T1 + diffusion synthesis of Tregidgo et al. 2023: every structure gets its intensity from a prior
@@ -16,22 +16,29 @@ from functools import lru_cache
 import numpy as np
 import torch
 from monai.transforms import RandBiasField, RandGibbsNoise
+from scipy import ndimage
 from torch.nn import functional as F
 
 from BrainstemALSLib.anatomy import REGIONS, Structure, by_key, load_structures
 from BrainstemALSLib.assets import asset_path
 from BrainstemALSLib.imaging.volume import Volume
-from BrainstemALSLib.segmentation.preprocess import CHANNELS, NORMALISE, SPACING_MM, WINDOW_MM
+from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
+from BrainstemALSLib.segmentation.preprocess import NORMALISE, SPACING_MM, WINDOW_MM
 
 from . import labels as L
+from .fibre_field import fibre_field
 from .geometry_augmentation import Draw, look_up, misregistered, smooth_field, window_points
 
 MODALITY_SETS = (
-    (("t1",), 0.45),
-    (("t1", "fa", "md"), 0.40),
-    (("t1", "fa"), 0.10),
-    (("t1", "md"), 0.05),
+    (("t1",), 0.40),
+    (("t1", "fa", "md", "v1"), 0.32),
+    (("t1", "fa", "md"), 0.17),
+    (("t1", "fa"), 0.05),
+    (("t1", "md"), 0.03),
+    (("t1", "fa", "v1"), 0.03),
 )
+SCALARS = ("t1", "fa", "md")
+"""Images with one value a voxel; V1 is drawn from directions."""
 # Where atrophy is drawn: each region, and the pyramids and medulla, which ALS thins first.
 SITES = ("midbrain", "pons", "medulla", "medulla", "pyramid", "pyramid", "cst_pons")
 BRAINSTEM_LIKE = (L.SPINAL_CORD, L.VENTRAL_DIENCEPHALON)
@@ -85,13 +92,14 @@ def channel_table() -> torch.Tensor:
 
 @dataclass
 class Anatomy:
-    """A label map ready for synthesis: labels (uint8), affines and where the brainstem is."""
+    """A label map ready for synthesis: labels (uint8), affines and where things are (RAS mm)."""
 
     labels: torch.Tensor
     affine: torch.Tensor
     inverse: torch.Tensor
     centre: torch.Tensor
     sites: torch.Tensor
+    centroids: torch.Tensor
 
     @classmethod
     def from_volume(cls, volume: Volume) -> Anatomy:
@@ -106,12 +114,22 @@ class Anatomy:
 
         sites = torch.stack([middle(lambda s, p=p: p in (s.parent, s.stem)) for p in SITES])
         centre = middle(lambda s: s.parent in REGIONS)
-        return cls(labels, affine, torch.linalg.inv(affine), centre, sites)
+        centroids = torch.from_numpy(_centroids(volume))
+        return cls(labels, affine, torch.linalg.inv(affine), centre, sites, centroids)
+
+
+def _centroids(volume: Volume) -> np.ndarray:
+    """float32 (256, 3): centroid of each label value, RAS mm; 0 for values that are not there."""
+    there = np.unique(volume.array)
+    middles = np.zeros((256, 3))
+    found = np.array(ndimage.center_of_mass(volume.array >= 0, volume.array, there))
+    middles[there] = found @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    return middles.astype(np.float32)
 
 
 def _tables(draw: Draw) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Mean and texture sd (256,) of each modality for one simulated subject."""
-    mean = {name: torch.zeros(256) for name in CHANNELS}
+    mean = {name: torch.zeros(256) for name in SCALARS}
     # Tissue outside the brain has no prior: any intensity, so that the skull teaches nothing.
     mean["t1"][110:] = draw.uniform(0.0, 1.3, 146)
     mean["fa"][110:] = draw.uniform(0.0, 0.35, 146)
@@ -147,7 +165,7 @@ def _tables(draw: Draw) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         "fa": torch.full((256,), draw.number(0.02, 0.06)),
         "md": torch.full((256,), draw.number(0.02, 0.06)),
     }
-    return {name: (mean[name], sd[name]) for name in CHANNELS}
+    return {name: (mean[name], sd[name]) for name in SCALARS}
 
 
 def _blur(image: torch.Tensor, sigma: tuple[float, float, float]) -> torch.Tensor:
@@ -194,7 +212,13 @@ def _surroundings(draw: Draw, labels: torch.Tensor, spacing: float) -> torch.Ten
     return torch.where(labels == 0, classes, labels)
 
 
-def render(draw: Draw, labels: torch.Tensor, diffusion_labels: torch.Tensor, spacing: float):
+def render(
+    draw: Draw,
+    labels: torch.Tensor,
+    diffusion_labels: torch.Tensor,
+    directions: torch.Tensor | None,
+    spacing: float,
+) -> dict[str, torch.Tensor]:
     """Images of one simulated exam from its labels.
 
     Parameters
@@ -203,13 +227,17 @@ def render(draw: Draw, labels: torch.Tensor, diffusion_labels: torch.Tensor, spa
         Source of chance.
     labels, diffusion_labels : torch.Tensor
         uint8 (i, j, k), what T1 and what diffusion sees.
+    directions : torch.Tensor or None
+        float32 (i, j, k, 3), unit directions of the fibres that diffusion sees, RAS; None where V1
+        is not wanted.
     spacing : float
         mm.
 
     Returns
     -------
     dict
-        ``t1`` (arbitrary units), ``fa`` (0-1), ``md`` (1e-3 mm2/s), float32 (i, j, k).
+        ``t1`` (arbitrary units), ``fa`` (0-1), ``md`` (1e-3 mm2/s), float32 (i, j, k), and, with
+        directions, ``v1``: colour FA (3, i, j, k), 0-1.
     """
     tables = _tables(draw)
     stripped = draw.chance(PROBABILITY["skull_stripped"])
@@ -218,7 +246,7 @@ def render(draw: Draw, labels: torch.Tensor, diffusion_labels: torch.Tensor, spa
         diffusion_labels = torch.where(diffusion_labels == 0, labels, diffusion_labels)
     images = {}
     keep_csf = draw.chance(0.6)
-    for name in CHANNELS:
+    for name in SCALARS:
         seen = labels if name == "t1" else diffusion_labels
         mean, sd = tables[name]
         index = seen.long()
@@ -257,12 +285,21 @@ def render(draw: Draw, labels: torch.Tensor, diffusion_labels: torch.Tensor, spa
     voxel = [draw.number(*DIFFUSION_SPACING_MM)] * 3
     if draw.chance(PROBABILITY["thick_diffusion"]):
         voxel[2] *= draw.number(*DIFFUSION_THICKNESS)  # slices of diffusion are axial
-    images["fa"] = _acquire(draw, images["fa"], voxel, draw.number(0.01, 0.06), True, own).clamp(
-        0, 1
-    )
+    clean_fa = images["fa"]
+    noise = draw.number(0.01, 0.06)
+    images["fa"] = _acquire(draw, clean_fa, voxel, noise, True, own).clamp(0, 1)
     images["md"] = _acquire(draw, images["md"], voxel, draw.number(0.01, 0.06), False, own).clamp(
         0, 3.5
     )
+    if directions is not None:
+        # A voxel's direction is that of its mixture; its noise turns it more where FA is small.
+        colour = torch.stack(
+            [
+                _acquire(draw, clean_fa * part.abs(), voxel, noise, True, own)
+                for part in directions.movedim(-1, 0)
+            ]
+        )
+        images["v1"] = F.normalize(colour, dim=0) * images["fa"]
     return images
 
 
@@ -272,8 +309,8 @@ def training_sample(anatomy: Anatomy, seed: int) -> tuple[torch.Tensor, torch.Te
     Returns
     -------
     (channels, classes)
-        float32 (3, i, j, k) as the network takes it, int64 (i, j, k) network classes, on the 1 mm
-        window.
+        float32 (planes, i, j, k) as the network takes it, int64 (i, j, k) network classes, on the
+        1 mm window.
     """
     draw = Draw(torch.Generator().manual_seed(seed))
     points = window_points(draw, anatomy.centre, anatomy.sites, WINDOW_MM, SPACING_MM)
@@ -284,28 +321,35 @@ def training_sample(anatomy: Anatomy, seed: int) -> tuple[torch.Tensor, torch.Te
             modalities = names
             break
         chance -= probability
-    seen = labels
+    seen, moved = labels, points
     if len(modalities) > 1:
         moved = misregistered(draw, points, SPACING_MM)
         seen = look_up(anatomy.labels, anatomy.inverse, moved)
-    images = render(draw, labels, seen, SPACING_MM)
+    directions = None
+    if "v1" in modalities:
+        directions = fibre_field(draw, seen, moved, anatomy.centroids, SPACING_MM)
+    images = render(draw, labels, seen, directions, SPACING_MM)
+    diffusion = [image for name, image in images.items() if name != "t1"]
     if draw.chance(PROBABILITY["cropped"]):
         _crop(draw, [*images.values(), labels])
     elif draw.chance(PROBABILITY["cropped_diffusion"]):
-        _crop(draw, [images["fa"], images["md"]])  # a slab that ends before the brainstem does
+        _crop(draw, diffusion)  # a slab that ends before the brainstem does
     if draw.chance(0.5):
+        # Colour FA has no sign: a mirror image only changes places, as the scalars do.
         labels = mirror_table()[labels.flip(0).long()]
-        images = {name: image.flip(0) for name, image in images.items()}
+        images = {name: image.flip(-3) for name, image in images.items()}
     channels = [
-        NORMALISE[name](images[name]) if name in modalities else torch.zeros(labels.shape)
+        NORMALISE[name](images[name]).reshape(-1, *WINDOW_MM)
+        if name in modalities
+        else torch.zeros(PLANES[name], *WINDOW_MM)
         for name in CHANNELS
     ]
-    return torch.stack(channels), channel_table()[labels.long()]
+    return torch.cat(channels), channel_table()[labels.long()]
 
 
 def _crop(draw: Draw, images: list[torch.Tensor]) -> None:
     """Empty one end of the window, as a field of view that stops there does; in place."""
-    axis = 2 if draw.chance(0.7) else int(draw.number(0, 3))
+    axis = (2 if draw.chance(0.7) else int(draw.number(0, 3))) - 3  # colour has an axis before
     size = images[0].shape[axis]
     depth = int(draw.number(0.05, 0.35) * size)
     start = 0 if draw.chance(0.6) else size - depth

@@ -9,7 +9,8 @@ import torch
 
 from BrainstemALSLib.assets import asset_path
 from BrainstemALSLib.errors import BrainstemALSError
-from training.networks import locator_network, structure_network
+from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
+from training.networks import COORDINATES, WindowNetwork, _unet, locator_network, structure_network
 from training.origin import note_origin, origin, warm
 
 LOCATOR = asset_path("Models") / "locator.ts"
@@ -21,6 +22,21 @@ def test_a_warm_network_is_the_exported_one():
     exported = torch.jit.load(str(LOCATOR)).float().eval()
     with torch.no_grad():
         torch.testing.assert_close(warm(locator_network, LOCATOR).eval()(image), exported(image))
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_network_that_took_fewer_images_goes_on_as_it_was(tmp_path):
+    """Whatever the images show that it did not know."""
+    old = WindowNetwork(_unet(3 + COORDINATES, 5, (4, 8, 8)))
+    path = tmp_path / "structures.ts"
+    image = torch.randn(1, sum(PLANES.values()), 16, 16, 16)
+    torch.jit.trace(old.eval(), image[:, :3]).save(str(path))
+    channels = [{"name": name} for name in CHANNELS[:3]]
+    path.with_suffix(".json").write_text(json.dumps({"channels": channels}))
+    new = warm(lambda: WindowNetwork(_unet(sum(PLANES.values()) + COORDINATES, 5, (4, 8, 8))), path)
+    with torch.no_grad():
+        torch.testing.assert_close(new.eval()(image), old(image[:, :3]))
+        assert new.body.input_block.conv1.conv.weight[:, 3:6].abs().max() == 0
 
 
 def test_another_network_is_refused_in_one_sentence():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from BrainstemALSLib.anatomy import by_key, load_structures
+from BrainstemALSLib.segmentation.channels import PLANES
 from BrainstemALSLib.segmentation.preprocess import WINDOW_MM
 from training.evaluation.simulate import simulate_exam
 from training.geometry_augmentation import Draw, look_up, rotation
@@ -23,16 +24,17 @@ def test_same_number_is_the_same_sample():
 
 def test_samples_have_the_network_shape_and_t1_is_never_missing():
     used = set()
-    for number in range(8):
+    for number in range(12):
         channels, classes = training_sample(phantom_anatomy("1"), number)
-        assert channels.shape == (3, *WINDOW_MM)
+        assert channels.shape == (sum(PLANES.values()), *WINDOW_MM)
         assert classes.shape == WINDOW_MM
         assert int(classes.max()) <= len(load_structures())
         assert torch.isfinite(channels).all()
         assert channels[0].std() > 0.1
         used.add(tuple(bool(channel.any()) for channel in channels[1:]))
-    assert (False, False) in used, "T1 alone must be among the samples"
-    assert (True, True) in used, "all modalities together must be among the samples"
+    assert (False,) * 5 in used, "T1 alone must be among the samples"
+    assert (True, True, False, False, False) in used, "FA and MD without V1 must be among them"
+    assert (True,) * 5 in used, "all modalities together must be among the samples"
 
 
 def test_mirror_table_exchanges_sides_and_is_its_own_inverse():

@@ -14,7 +14,7 @@ _BRAIN_MAXIMUM = 109  # label values up to here are brain and its fluid (trainin
 
 
 def simulate_exam(anatomy: Volume, seed: int) -> tuple[Exam, Volume, np.ndarray]:
-    """Draw T1, FA and MD of one anatomy as it is: no deformation, the subject's own shape and pose.
+    """Draw T1, FA, MD and V1 of one anatomy as it is: undeformed, its own shape and pose.
 
     Parameters
     ----------
@@ -26,11 +26,13 @@ def simulate_exam(anatomy: Volume, seed: int) -> tuple[Exam, Volume, np.ndarray]
     Returns
     -------
     (Exam, Volume, numpy.ndarray)
-        Images at 1 mm (FA 0-1, MD in 1e-3 mm2/s, both misregistered as diffusion is); the true
+        Images at 1 mm (FA 0-1, MD in 1e-3 mm2/s, V1 in RAS without its signs, all misregistered as
+        diffusion is); the true
         structures, uint8, on the grid of the T1; and its true brain mask, bool (i, j, k).
     """
     import torch
 
+    from training.fibre_field import fibre_field
     from training.geometry_augmentation import Draw, look_up, misregistered
     from training.synthesis import Anatomy, render
 
@@ -45,8 +47,11 @@ def simulate_exam(anatomy: Volume, seed: int) -> tuple[Exam, Volume, np.ndarray]
     index = np.moveaxis(np.indices(tuple(shape)), 0, -1)
     points = torch.from_numpy((index * GRID_MM + affine[:3, 3]).astype(np.float32))
     seen = look_up(labels.labels, labels.inverse, points)
-    by_diffusion = look_up(labels.labels, labels.inverse, misregistered(draw, points, GRID_MM))
-    images = render(draw, seen, by_diffusion, GRID_MM)
+    moved = misregistered(draw, points, GRID_MM)
+    by_diffusion = look_up(labels.labels, labels.inverse, moved)
+    directions = fibre_field(draw, by_diffusion, moved, labels.centroids, GRID_MM)
+    images = render(draw, seen, by_diffusion, directions, GRID_MM)
+    images["v1"] = torch.nn.functional.normalize(images["v1"], dim=0).movedim(0, -1)
     volumes = {
         name: Volume(np.ascontiguousarray(image.numpy(), np.float32), affine)
         for name, image in images.items()

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..anatomy import by_key
 from ..imaging.exam import Exam
-from ..imaging.geometry import box_around, resample
+from ..imaging.geometry import box_around, resample, same_grid
 from ..imaging.volume import Volume
-from .preprocess import CHANNELS, NORMALISE, SPACING_MM, WINDOW_MM, grounded
+from .channels import PLANES
+from .preprocess import NORMALISE, SPACING_MM, WINDOW_MM, colour_fa, grounded
 
 
 def mirror_channels(keys: tuple[str, ...]) -> list[int]:
@@ -26,7 +27,9 @@ MIN_COVERED = 0.9
 MIN_SIGNAL = 0.5  # share of the core where a map is not exactly 0, which is what padding is
 
 
-def usable_channels(exam: Exam, centre: np.ndarray) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def usable_channels(
+    exam: Exam, centre: np.ndarray, channels: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Sort the channels of an exam into those that show the brainstem and those that do not.
 
     The network has learned that a missing map is missing, not that tissue may have no anisotropy: a
@@ -38,29 +41,39 @@ def usable_channels(exam: Exam, centre: np.ndarray) -> tuple[tuple[str, ...], tu
         T1 and maps.
     centre : numpy.ndarray, shape (3,)
         Middle of the brainstem, RAS mm.
+    channels : tuple of str
+        What the network takes.
 
     Returns
     -------
     (used, unused)
         Names of channels, the T1 always among the used.
     """
-    used, unused = [], []
-    shape = tuple(2 * n for n in CORE_MM)
-    affine = box_around(centre, shape, 1.0)
-    for name in CHANNELS:
+    used, unused = ["t1"], []
+    for name in channels:
         volume: Volume | None = getattr(exam, name)
-        if volume is None:
+        if name == "t1" or volume is None:
             continue
-        if name != "t1":
-            core = resample(volume, shape, affine, "nearest", default=np.nan).array
-            seen = ~np.isnan(core)
-            good = seen.mean() >= MIN_COVERED and (core[seen] != 0).mean() >= MIN_SIGNAL
-        (used if name == "t1" or good else unused).append(name)
+        shown = volume
+        if volume.array.ndim == 4:  # a direction is there where any of its components is
+            shown = Volume(np.abs(volume.array).max(-1), volume.affine)
+        (used if _shows_core(shown, centre) else unused).append(name)
     return tuple(used), tuple(unused)
 
 
+def _shows_core(volume: Volume, centre: np.ndarray) -> bool:
+    shape = tuple(2 * n for n in CORE_MM)
+    core = resample(volume, shape, box_around(centre, shape, 1.0), "nearest", default=np.nan).array
+    seen = ~np.isnan(core)
+    return bool(seen.mean() >= MIN_COVERED and (core[seen] != 0).mean() >= MIN_SIGNAL)
+
+
 def network_input(
-    exam: Exam, affine: np.ndarray, shape: tuple[int, ...], modalities: tuple[str, ...]
+    exam: Exam,
+    affine: np.ndarray,
+    shape: tuple[int, ...],
+    modalities: tuple[str, ...],
+    channels: tuple[str, ...],
 ):
     """Channels of the network on its box.
 
@@ -72,22 +85,39 @@ def network_input(
         The box, RAS at 1 mm.
     modalities : tuple of str
         Channels to use; the others are zeros.
+    channels : tuple of str
+        What the network takes, in its order.
 
     Returns
     -------
-    torch.Tensor, float32, shape (1, channels, i, j, k)
+    torch.Tensor, float32, shape (1, planes, i, j, k)
+        See ``channels.PLANES``.
     """
     import torch
 
-    channels = []
-    for name in CHANNELS:
-        volume: Volume | None = getattr(exam, name) if name in modalities else None
-        if volume is None:
-            channels.append(torch.zeros(shape))
+    planes = []
+    for name in channels:
+        if name not in modalities:
+            planes.append(torch.zeros((PLANES[name], *shape)))
             continue
-        boxed = resample(grounded(volume) if name == "t1" else volume, shape, affine)
-        channels.append(NORMALISE[name](torch.from_numpy(np.ascontiguousarray(boxed.array))))
-    return torch.stack(channels)[None]
+        boxed = resample(_image(exam, name), shape, affine).array
+        boxed = boxed[None] if boxed.ndim == 3 else np.moveaxis(boxed, -1, 0)
+        planes.append(NORMALISE[name](torch.from_numpy(np.ascontiguousarray(boxed))))
+    return torch.cat(planes)[None]
+
+
+def _image(exam: Exam, name: str) -> Volume:
+    """The image of a channel, on its own grid, as it is to be resampled."""
+    volume: Volume = getattr(exam, name)
+    if name == "t1":
+        return grounded(volume)
+    if name == "v1":
+        # Before resampling: an average of colours has no sign to get wrong, one of directions has.
+        fa = exam.fa.array
+        if not same_grid(volume, exam.fa):  # an FA of the user's own beside a fitted direction
+            fa = resample(exam.fa, volume.array.shape[:3], volume.affine).array
+        return Volume(colour_fa(volume.array, fa), volume.affine)
+    return volume
 
 
 def infer_box(
@@ -95,6 +125,7 @@ def infer_box(
     exam: Exam,
     centre: np.ndarray,
     modalities: tuple[str, ...],
+    channels: tuple[str, ...],
     keys: tuple[str, ...],
     device: str,
     flip: bool,
@@ -109,8 +140,8 @@ def infer_box(
         Patient.
     centre : numpy.ndarray, shape (3,)
         Middle of the box, RAS mm.
-    modalities, keys
-        Channels in use; structure keys of outputs 1...
+    modalities, channels, keys
+        Channels in use; those that the network takes; structure keys of outputs 1...
     device : str
         ``cpu`` or ``cuda``.
     flip : bool
@@ -124,7 +155,7 @@ def infer_box(
     import torch
 
     affine = box_around(centre, WINDOW_MM, SPACING_MM)
-    window = network_input(exam, affine, WINDOW_MM, modalities).to(device)
+    window = network_input(exam, affine, WINDOW_MM, modalities, channels).to(device)
 
     def probabilities(channels: torch.Tensor) -> torch.Tensor:
         with torch.autocast(device, torch.bfloat16, enabled=_fast_half(device)):

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..assets import asset_path
 from ..errors import BrainstemALSError, ExitCode
+from .channels import PLANES
 
 LOCATOR = "locator"
 STRUCTURES = "structures"
@@ -46,6 +47,11 @@ class ModelFile:
     def identity(self) -> dict[str, str]:
         """Name, version and checksum, for provenance."""
         return {name: str(self.card[name]) for name in ("name", "version", "sha256")}
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the images it takes, in the order of its inputs; the T1 is the first."""
+        return tuple(channel["name"] for channel in self.card["channels"])
 
 
 def _refuse(path: Path, problem: str, remedy: str) -> BrainstemALSError:
@@ -103,7 +109,7 @@ def find_model(name: str, folder: Path | None = None) -> ModelFile:
         not isinstance(names, list)
         or not all(isinstance(item, str) for item in names)
         or len(set(names)) != len(names)
-        or not isinstance(card["channels"], list)
+        or not _known_channels(card["channels"])
     ):
         raise _refuse(
             sidecar, "the model's description is damaged", "Copy the model and its .json again."
@@ -117,6 +123,14 @@ def find_model(name: str, folder: Path | None = None) -> ModelFile:
             "Copy the model and its .json again from the release.",
         )
     return ModelFile(path, card)
+
+
+def _known_channels(channels: object) -> bool:
+    """Whether a sidecar's channels are images of ours, each once, the T1 first."""
+    if not isinstance(channels, list) or not all(isinstance(c, dict) for c in channels):
+        return False
+    names = [channel.get("name") for channel in channels]
+    return names[:1] == ["t1"] and len(set(names)) == len(names) and set(names) <= set(PLANES)
 
 
 def load_network(model: ModelFile, device: Any) -> Any:
@@ -159,7 +173,8 @@ def _outputs(network: Any, model: ModelFile) -> int | None:
     device = next(network.parameters()).device
     try:
         with torch.inference_mode():
-            image = torch.zeros(1, len(model.card["channels"]), *_TRIAL, device=device)
+            planes = sum(PLANES[name] for name in model.channels)
+            image = torch.zeros(1, planes, *_TRIAL, device=device)
             return int(network(image).shape[1])
     except RuntimeError as error:
         if "out of memory" in str(error):

@@ -11,10 +11,10 @@ WINDOW_MM = (64, 80, 96)
 """Box (left-right, back-front, bottom-top) that the structure network sees, at 1 mm."""
 SPACING_MM = 1.0
 LOCATOR_SPACING_MM = 4.0
-CHANNELS = ("t1", "fa", "md")
 
 CLIP_PERCENTILES = (0.5, 99.5)
 FA_CENTRE, FA_SCALE = 0.35, 0.2
+COLOUR_CENTRE, COLOUR_SCALE = 0.15, 0.2
 MD_CENTRE, MD_SCALE, MD_LIMIT = 0.8, 0.5, 3.2  # 1e-3 mm2/s; free water at 37 C is about 3.0
 
 
@@ -85,5 +85,36 @@ def normalise_md(image: torch.Tensor) -> torch.Tensor:
     return (image.float().clamp(0, MD_LIMIT) - MD_CENTRE) / MD_SCALE
 
 
-NORMALISE = {"t1": normalise_t1, "fa": normalise_fa, "md": normalise_md}
+def colour_fa(v1: np.ndarray, fa: np.ndarray) -> np.ndarray:
+    """Return the directions weighted by anisotropy, as red, green and blue show them.
+
+    The sign of a direction means nothing, its absolute components do (Pajevic & Pierpaoli, Magn
+    Reson Med 1999;42:526, doi:10.1002/(SICI)1522-2594(199909)42:3<526::AID-MRM15>3.0.CO;2-J).
+
+    Parameters
+    ----------
+    v1 : numpy.ndarray, shape (i, j, k, 3)
+        Principal directions in RAS, unit length or 0.
+    fa : numpy.ndarray, shape (i, j, k)
+        Fractional anisotropy, 0-1, on the same grid.
+
+    Returns
+    -------
+    numpy.ndarray, shape (i, j, k, 3)
+        float32, 0-1: left-right, back-front, bottom-top.
+    """
+    return np.abs(v1, dtype=np.float32) * np.clip(fa, 0, 1, dtype=np.float32)[..., None]
+
+
+def normalise_colour(image: torch.Tensor) -> torch.Tensor:
+    """Centre and scale colour FA (0-1); the same shape."""
+    return (image.float().clamp(0, 1) - COLOUR_CENTRE) / COLOUR_SCALE
+
+
+NORMALISE = {
+    "t1": normalise_t1,
+    "fa": normalise_fa,
+    "md": normalise_md,
+    "v1": normalise_colour,
+}
 """A channel that is missing is all zeros *after* normalisation."""

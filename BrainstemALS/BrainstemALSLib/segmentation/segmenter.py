@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .result import Segmentation
 from .uncertainty import EntropyAccumulator, confidence
 
 Progress = Callable[[str, float, str], None]
+Result = TypeVar("Result")
 
 RECENTRE_MM = 4.0  # the box is laid anew when the brainstem lies further from its middle
 MIN_BRAINSTEM_MM3 = 5000.0  # a third of the smallest adult brainstem: less is not a result
@@ -54,6 +56,7 @@ class Segmenter:
         }
         self.identity = {name: file.identity for name, file in files.items()}
         self.keys = tuple(files[models.STRUCTURES].card["keys"])
+        self.channels = files[models.STRUCTURES].channels
         unknown = set(self.keys) - set(by_key())
         if unknown:
             raise BrainstemALSError(
@@ -71,15 +74,38 @@ class Segmenter:
             name: models.load_network(file, self.device) for name, file in self._files.items()
         }
 
-    def segment(self, exam: Exam, progress: Progress | None = None) -> Segmentation:
+    def locate(self, exam: Exam) -> Location:
+        """Find the brainstem in the T1 of an exam.
+
+        Raises
+        ------
+        BrainstemALSError
+            NO_BRAINSTEM.
+        """
+        return self._where_there_is_room(lambda: self._locate(exam))
+
+    def _locate(self, exam: Exam) -> Location:
+        return locate(
+            exam.t1,
+            self._networks[models.LOCATOR],
+            self._classes,
+            self.device,
+            exam.names.get("t1", "T1"),
+        )
+
+    def segment(
+        self, exam: Exam, progress: Progress | None = None, place: Location | None = None
+    ) -> Segmentation:
         """Segment one exam.
 
         Parameters
         ----------
         exam : Exam
-            T1 and, where there are any, FA and MD.
+            T1 and, where there are any, FA, MD and V1 that lie on it.
         progress : callable, optional
             Called with stage, fraction 0-1 and text.
+        place : Location, optional
+            What ``locate`` found in this exam, so that it is not looked for twice.
 
         Raises
         ------
@@ -87,14 +113,17 @@ class Segmenter:
             NO_BRAINSTEM.
         """
         report = progress or (lambda *_: None)
+        return self._where_there_is_room(lambda: self._segment(exam, report, place))
+
+    def _where_there_is_room(self, work: Callable[[], Result]) -> Result:
         try:
-            return self._segment(exam, report)
+            return work()
         except RuntimeError as error:
             # TorchScript rethrows OutOfMemoryError as a plain RuntimeError: only its text tells.
             if self.device == "cpu" or "out of memory" not in str(error):
                 raise
         self._fall_back_to_cpu()
-        return self._segment(exam, report)
+        return work()
 
     def _fall_back_to_cpu(self) -> None:
         import torch
@@ -104,20 +133,27 @@ class Segmenter:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _segment(self, exam: Exam, progress: Progress) -> Segmentation:
+    def _segment(self, exam: Exam, progress: Progress, place: Location | None) -> Segmentation:
         name = exam.names.get("t1", "T1")
         clock = _Clock()
         progress("locate", 0.05, "Looking for the brainstem")
-        place: Location = locate(
-            exam.t1, self._networks[models.LOCATOR], self._classes, self.device, name
-        )
+        place = place or self._locate(exam)
         clock.stop("locate")
-        modalities, unused = usable_channels(exam, place.centre)
+        modalities, unused = usable_channels(exam, place.centre, self.channels)
         progress("infer", 0.2, "Segmenting")
         network = self._networks[models.STRUCTURES]
         centre = place.centre
         for attempt in range(3):
-            box = infer_box(network, exam, centre, modalities, self.keys, self.device, self.flip)
+            box = infer_box(
+                network,
+                exam,
+                centre,
+                modalities,
+                self.channels,
+                self.keys,
+                self.device,
+                self.flip,
+            )
             middle = self._middle(box)
             if middle is None or np.linalg.norm(middle - centre) <= RECENTRE_MM:
                 break

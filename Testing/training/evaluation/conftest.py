@@ -28,7 +28,7 @@ class KnowingSegmenter:
         self.labels = Volume(np.roll(labels.array, shift, axis=0), labels.affine)
         self.seen: list[Exam] = []
 
-    def segment(self, exam: Exam, progress=None) -> Segmentation:
+    def segment(self, exam: Exam, progress=None, place=None) -> Segmentation:
         from training.evaluation.grids import on_grid
 
         self.seen.append(exam)

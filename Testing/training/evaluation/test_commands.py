@@ -74,7 +74,7 @@ def test_synthetic_evaluation_tells_a_good_from_a_poor_segmenter(
 
 def test_a_refused_exam_counts_as_nothing_found(one_anatomy):
     class Refusing:
-        def segment(self, exam, progress=None):
+        def segment(self, exam, progress=None, place=None):
             raise BrainstemALSError("T1", "no brainstem", "Look.", ExitCode.NO_BRAINSTEM)
 
     scores, _ = synthetic.evaluate(["a"], 7, Refusing())
