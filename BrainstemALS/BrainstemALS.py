@@ -22,8 +22,8 @@ class BrainstemALS(ScriptedLoadableModule):
         parent.dependencies = ["SegmentEditor"]
         parent.contributors = ["The BrainstemALS contributors"]
         parent.helpText = _(
-            "Segments and measures the brainstem in T1-weighted MRI, with FA and MD or a diffusion "
-            "tensor volume where there are any, for research on amyotrophic lateral sclerosis. "
+            "Segments and measures the brainstem in T1-weighted MRI, with diffusion images or "
+            "maps where there are any, for research on amyotrophic lateral sclerosis. "
             "Research use only; not a medical device. The model has learned from simulated images."
         )
         parent.acknowledgementText = _(
@@ -75,7 +75,15 @@ class BrainstemALSLogic(ScriptedLoadableModuleLogic):
     """The same path without a panel, for scripts."""
 
     def process(
-        self, t1, fa=None, md=None, dti=None, device="auto", corrected="keep", progress=None
+        self,
+        t1,
+        fa=None,
+        md=None,
+        dti=None,
+        device="auto",
+        corrected="keep",
+        progress=None,
+        dwi=None,
     ):
         """Segment and measure one exam; returns when it is done.
 
@@ -83,7 +91,7 @@ class BrainstemALSLogic(ScriptedLoadableModuleLogic):
         ----------
         t1 : vtkMRMLScalarVolumeNode
         fa, md : vtkMRMLScalarVolumeNode, optional
-            Aligned with the T1; their own grids are fine.
+            Of the same visit; they are aligned with the T1.
         dti : vtkMRMLDiffusionTensorVolumeNode, optional
             FA and MD are computed from it where they are not given.
         device : str
@@ -94,6 +102,8 @@ class BrainstemALSLogic(ScriptedLoadableModuleLogic):
             is never written to.
         progress : callable, optional
             Called with stage, fraction 0-1 and text.
+        dwi : vtkMRMLDiffusionWeightedVolumeNode, optional
+            Fitted where no map is given.
 
         Returns
         -------
@@ -106,7 +116,7 @@ class BrainstemALSLogic(ScriptedLoadableModuleLogic):
         """
         from BrainstemALSLib.module_logic import process
 
-        return process(t1, fa, md, dti, device=device, corrected=corrected, progress=progress)
+        return process(t1, fa, md, dti, dwi, device=device, corrected=corrected, progress=progress)
 
 
 class BrainstemALSTest(ScriptedLoadableModuleTest):

@@ -115,11 +115,6 @@ def make_missing(folder):
     return folder / "nobody.nii.gz"
 
 
-def make_folder(folder):
-    (folder / "dicom").mkdir()
-    return folder / "dicom"
-
-
 def make_text(folder):
     (folder / "notes.nii.gz").write_text("this is no image")
     return folder / "notes.nii.gz"
@@ -153,7 +148,6 @@ def make_nan(folder):
 
 BAD = {
     make_missing: ExitCode.UNREADABLE_IMAGE,
-    make_folder: ExitCode.UNREADABLE_IMAGE,
     make_text: ExitCode.UNREADABLE_IMAGE,
     make_truncated: ExitCode.UNREADABLE_IMAGE,
     make_garbage_gzip: ExitCode.UNREADABLE_IMAGE,
@@ -172,6 +166,17 @@ def test_a_bad_image_gets_one_sentence_and_its_code_and_leaves_nothing(make, tmp
     assert outcome.returncode == BAD[make], outcome.stderr
     sentence = one_sentence(outcome)
     assert image.name in sentence
+    assert private.name not in outcome.stderr + outcome.stdout
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_folder_without_images_is_refused_without_its_name(tmp_path):
+    """A folder may be named after a patient."""
+    private = tmp_path / "Surname_Forename_1950"
+    private.mkdir()
+    outcome = run("segment", private, "--out", tmp_path / "deep" / "out")
+    assert outcome.returncode == ExitCode.UNREADABLE_IMAGE
+    assert "no DICOM files" in one_sentence(outcome)
     assert private.name not in outcome.stderr + outcome.stdout
     assert not (tmp_path / "deep").exists()
 
@@ -277,7 +282,7 @@ def test_doctor_knows_an_altered_model(tmp_path):
     for name in ("locator", "structures"):
         (tmp_path / f"{name}.ts").write_bytes(b"altered")
         card = {"format": 1, "name": name, "version": "9", "sha256": "0" * 64, **CONTRACT[name]}
-        card |= {"channels": [], OUTPUTS[name]: ["background"]}
+        card |= {"channels": [{"name": "t1"}], OUTPUTS[name]: ["background"]}
         (tmp_path / f"{name}.json").write_text(json.dumps(card))
     outcome = run("doctor", "--json", "--model", tmp_path)
     assert outcome.returncode == 1

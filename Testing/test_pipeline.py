@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 
@@ -8,9 +9,11 @@ import pytest
 from BrainstemALSLib.anatomy import load_structures
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.exam import read_exam
+from BrainstemALSLib.imaging.prepare import PreparationOptions
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.imaging.writing import write_volume
 from BrainstemALSLib.pipeline import run_exam, segment_to_folder
+from BrainstemALSLib.segmentation.locate import Location
 from BrainstemALSLib.segmentation.result import Segmentation
 
 SHAPE = (72, 72, 72)
@@ -21,7 +24,10 @@ KEYS = tuple(structure.key for structure in load_structures())
 class BallSegmenter:
     """Finds one ball, whatever the image: the contract of a segmenter without a network."""
 
-    def segment(self, exam, progress=None):
+    def locate(self, exam):
+        return Location(AFFINE[:3, :3] @ [36, 36, 36] + AFFINE[:3, 3], 3e4, None)
+
+    def segment(self, exam, progress=None, place=None):
         for step in (0.0, 0.5, 1.0):
             if progress:
                 progress("infer", step, "Looking at windows")
@@ -30,7 +36,7 @@ class BallSegmenter:
         ball = (i - 36) ** 2 + (j - 36) ** 2 + (k - 36) ** 2 < 8**2
         labels[ball] = load_structures()[0].index
         probabilities = np.zeros((*exam.t1.shape, len(KEYS)), np.float16)
-        probabilities[..., 0] = 0.9 * ball
+        probabilities[..., 0] = 0.98 * ball
         return Segmentation(
             labels=Volume(labels, exam.t1.affine),
             entropy=Volume(np.zeros(exam.t1.shape, np.float32), exam.t1.affine),
@@ -46,12 +52,12 @@ class BallSegmenter:
 
 
 class FailingSegmenter:
-    def segment(self, exam, progress=None):
+    def segment(self, exam, progress=None, place=None):
         raise BrainstemALSError("t1", "no brainstem", "Look again.", ExitCode.NO_BRAINSTEM)
 
 
 class InterruptedSegmenter:
-    def segment(self, exam, progress=None):
+    def segment(self, exam, progress=None, place=None):
         raise KeyboardInterrupt
 
 
@@ -73,13 +79,20 @@ def test_an_exam_is_segmented_measured_and_timed(images):
     expected = 4 / 3 * np.pi * (8 * 1.5) ** 3
     assert found[KEYS[0]] == pytest.approx(expected, rel=0.05)
     assert found["midbrain"] == found[KEYS[0]]
-    assert set(result.timings) == {"segment", "measure"}
+    assert set(result.timings) == {"prepare", "segment", "measure"}
 
 
 def test_everything_is_written_and_says_where_it_comes_from(images, tmp_path):
     out = tmp_path / "out"
     options = {"device": "cpu", "model": tmp_path / "private" / "models"}
-    saved = segment_to_folder(out, images[0], BallSegmenter(), fa=images[1], options=options)
+    saved = segment_to_folder(
+        out,
+        images[0],
+        BallSegmenter(),
+        choices={"fa": images[1]},
+        preparation=PreparationOptions(register=False),  # noise has no place where it fits
+        options=options,
+    )
     assert sorted(saved.files) == sorted(out.iterdir())
     names = {path.name for path in saved.files}
     assert "sub-07_desc-brainstem_dseg.nii.gz" in names
@@ -88,6 +101,12 @@ def test_everything_is_written_and_says_where_it_comes_from(images, tmp_path):
     assert [item["role"] for item in record["inputs"]] == ["t1", "fa"]
     assert record["inputs"][0]["sha256"] == saved.result.exam.checksums["t1"]
     assert "private" not in json.dumps(record)
+    assert record["person"] == dict.fromkeys(("age_years", "sex", "days_since_first_visit"))
+    # FA is uniform between 0.1 and 0.7, so that its mean anywhere is known.
+    with (out / "sub-07_desc-brainstem_diffusion.tsv").open(newline="") as handle:
+        rows = {row["key"]: row for row in csv.DictReader(handle, delimiter="\t")}
+    assert float(rows[KEYS[0]]["value"]) == pytest.approx(0.4, abs=0.02)
+    assert rows[KEYS[5]]["value"] == "n/a"
     assert {"read", "segment", "measure"} <= set(record["timings_s"])
     labels = nibabel.load(out / "sub-07_desc-brainstem_dseg.nii.gz")
     np.testing.assert_allclose(labels.affine, AFFINE, atol=1e-4)
@@ -196,7 +215,7 @@ def test_a_description_written_meanwhile_does_not_fail_a_finished_run(images, tm
     out = tmp_path / "out"
 
     class Beside(BallSegmenter):
-        def segment(self, exam, progress=None):
+        def segment(self, exam, progress=None, place=None):
             (out / "dataset_description.json").write_text('{"Name": "of the other run"}')
             return super().segment(exam, progress)
 

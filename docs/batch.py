@@ -2,10 +2,11 @@
 
     Slicer --no-main-window --python-script docs/batch.py FOLDER_OF_T1S FOLDER_FOR_RESULTS
 
-Takes FA and MD along where they lie beside a T1 under the same name (sub-01_T1w.nii.gz,
-sub-01_FA.nii.gz, sub-01_MD.nii.gz). Results that are there already are left alone. Ends with the
-number of images that could not be segmented. Results are named after the T1: if a file is named
-after a patient, so are they, and so is what is printed.
+Takes diffusion along where it lies beside a T1 under the same name: sub-01_FA.nii.gz and
+sub-01_MD.nii.gz beside sub-01_T1w.nii.gz, or a series with its gradients, sub-01_dwi.nrrd. Results
+that are there already are left alone. Ends with the number of images that could not be segmented.
+Results are named after the T1: if a file is named after a patient, so are they, and so is what is
+printed.
 """
 
 import sys
@@ -28,8 +29,10 @@ def load(path):
 
 def segment(t1_path, out, client):
     """Segment one exam and write its files."""
-    maps = (t1_path.with_name(t1_path.name.replace("_T1w", f"_{role}")) for role in ("FA", "MD"))
-    result = process(load(t1_path), *map(load, maps), client=client)
+    stem = t1_path.name.removesuffix("_T1w.nii.gz")
+    fa, md = (load(t1_path.with_name(f"{stem}_{role}.nii.gz")) for role in ("FA", "MD"))
+    dwi = load(t1_path.with_name(f"{stem}_dwi.nrrd"))
+    result = process(load(t1_path), fa, md, dwi=dwi, client=client)
     measures = measures_from_record(result.record["measures"])
     export_files(out, derivative_stem(t1_path.name), result, measures)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .scene.exam_images import exam_images
 from .scene.patients import check_one_patient
-from .scene.results import ResultNodes, show_outcome
-from .scene.volumes import tensors_from_node, volume_from_node
+from .scene.results import ResultNodes, show_maps, show_outcome
 from .worker.client import WorkerClient
 
 
@@ -15,6 +15,7 @@ def process(
     fa: object | None = None,
     md: object | None = None,
     dti: object | None = None,
+    dwi: object | None = None,
     *,
     device: str = "auto",
     flip: bool = False,
@@ -30,7 +31,9 @@ def process(
     t1, fa, md : vtkMRMLScalarVolumeNode
         FA and MD may be left out; each on its own grid.
     dti : vtkMRMLDiffusionTensorVolumeNode, optional
-        Gives FA and MD where they are not given.
+        Gives FA, MD and fibre directions where FA and MD are not given.
+    dwi : vtkMRMLDiffusionWeightedVolumeNode, optional
+        Fitted where no map is given. One that can't be fitted leaves the T1 alone, and a finding.
     device, flip, model_dir
         See ``worker.requests.segment_params``.
     corrected : str
@@ -45,20 +48,31 @@ def process(
     BrainstemALSError
         What the images, the worker or the scene refuse.
     """
-    check_one_patient({"T1": t1, "FA": fa, "MD": md, "DTI": dti})
-    images = {"t1": volume_from_node(t1, "T1")}
-    for role, node in (("fa", fa), ("md", md)):
-        if node is not None:
-            images[role] = volume_from_node(node, role.upper())
-    if dti is not None and len(images) < 3:
-        images["tensors"] = tensors_from_node(dti)
+    check_one_patient({"T1": t1, "FA": fa, "MD": md, "DTI": dti, "DWI": dwi})
+    if fa is not None and md is not None:
+        dti = None
+    if any(node is not None for node in (fa, md, dti)):
+        dwi = None
+    maps = {"fa": fa, "md": md, "dti": dti, "dwi": dwi}
+    maps = {role: node for role, node in maps.items() if node is not None}
+    images, findings = exam_images({"t1": t1, **maps})
+    if "dwi" not in images:
+        maps.pop("dwi", None)
     worker = client or WorkerClient()
     try:
         outcome = worker.segment(
-            **images, device=device, flip=flip, model_dir=model_dir, progress=progress
+            **images,
+            device=device,
+            flip=flip,
+            model_dir=model_dir,
+            findings=findings,
+            progress=progress,
         )
     finally:
         if client is None:
             worker.close()
-    maps = {"fa": fa, "md": md, "dti": dti if "tensors" in images else None}
-    return show_outcome(outcome, t1, corrected=corrected, previous=ResultNodes.find(t1), maps=maps)
+    previous = ResultNodes.find(t1)
+    result = show_outcome(outcome, t1, corrected=corrected, previous=previous, maps=maps)
+    for _fraction in show_maps(result, outcome, maps):
+        pass
+    return result

@@ -41,6 +41,8 @@ class IOManager:
         if filetype == "SceneFile":
             return self.load_scene(path)
         kind, storage_kind = _READERS[filetype]
+        if filetype == "VolumeFile" and _is_series(path):
+            kind, storage_kind = "vtkMRMLDiffusionWeightedVolumeNode", "vtkMRMLNRRDStorageNode"
         if properties.get("labelmap"):
             kind = "vtkMRMLLabelMapVolumeNode"
         node = slicer.mrmlScene.AddNewNodeByClass(kind)
@@ -105,3 +107,11 @@ class IOManager:
             return bool(self._scene.ReadFromMRB(path, True))
         self._scene.SetURL(path)
         return bool(self._scene.Connect())
+
+
+def _is_series(path: str) -> bool:
+    """Whether a file is an NRRD with diffusion gradients, which becomes a node of another kind."""
+    if not path.lower().endswith((".nrrd", ".nhdr")) or not Path(path).is_file():
+        return False
+    header = Path(path).read_bytes()[: 1 << 16].partition(b"\n\n")[0]
+    return b"modality:=DWMRI" in header

@@ -71,6 +71,38 @@ def test_a_negative_eigenvalue_gives_no_fa_above_one():
     assert tensor.fa_and_md(Volume(array, AFFINE))[0].array == 1.0
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1.0])
+def test_all_maps_against_the_tensors_they_came_from(unit):
+    array = random_tensors((7, 6, 5), seed=8, unit=unit * 0.6)
+    maps = tensor.maps_from_tensors(Volume(array, AFFINE))
+    values, vectors = np.linalg.eigh(array / unit)
+    np.testing.assert_allclose(maps.fa.array, by_eigenvalues(array)[0], atol=1e-5)
+    np.testing.assert_allclose(maps.md.array, values.mean(-1), rtol=1e-4)
+    np.testing.assert_allclose(maps.ad.array, values[..., 2], rtol=1e-4)
+    np.testing.assert_allclose(maps.rd.array, values[..., :2].mean(-1), rtol=1e-4)
+    along = np.abs((maps.v1.array * vectors[..., 2]).sum(-1))
+    np.testing.assert_allclose(along, 1.0, atol=1e-5)
+
+
+def test_what_is_empty_or_negative_stays_within_what_is_physical():
+    array = random_tensors((4, 4, 4), seed=1, unit=0.6)
+    array[0] = 0.0
+    array[1] = np.diag([1.0, -0.2, 0.1])
+    maps = tensor.maps_from_tensors(Volume(array, AFFINE))
+    assert not maps.v1.array[0].any()
+    assert maps.fa.array[1].max() <= 1.0
+    np.testing.assert_allclose(maps.rd.array[1], 0.05, atol=1e-6)
+
+
+def test_a_seam_between_chunks_shows_in_no_map(monkeypatch):
+    array = random_tensors((9, 5, 4), seed=2, unit=0.6)
+    whole = tensor.maps_from_tensors(Volume(array, AFFINE))
+    monkeypatch.setattr(tensor, "_CHUNK_VOXELS", 40)
+    parts = tensor.maps_from_tensors(Volume(array, AFFINE))
+    for name in ("ad", "rd", "v1"):
+        np.testing.assert_array_equal(getattr(whole, name).array, getattr(parts, name).array)
+
+
 @pytest.mark.parametrize(
     ("array", "words"),
     [

@@ -27,6 +27,7 @@ def wheels(tmp_path, make_wheel):
     make_wheel(folder, "SimpleITK", "2.5.0")
     make_wheel(folder, "torch", "2.5.0+cpu", ["sympy"])
     make_wheel(folder, "sympy", "1.14.0")
+    make_wheel(folder, "dipy", "1.12.1")
     return folder
 
 
@@ -50,7 +51,7 @@ def test_check_then_install_from_a_folder(slicer_python, wheels, folder, tmp_pat
         code, told = steps(command(CHECK), tmp_path)
         assert "Everything" in told[0].data["text"]
     finally:
-        names = ["scipy", "SimpleITK", "torch", "sympy"]
+        names = ["scipy", "SimpleITK", "torch", "sympy", "dipy"]
         run(slicer_python, ["-m", "pip", "uninstall", "--yes", *names])
 
 

@@ -144,6 +144,30 @@ def test_the_pytorch_extension_installs_within_the_constraints(
         run(interpreter.program, ["-m", "pip", "uninstall", "--yes", "torch"])
 
 
+def test_what_the_extension_does_not_bring_comes_by_pip(
+    interpreter, folder, tmp_path, make_wheel, monkeypatch
+):
+    """Also where PyTorch is there already, and only a package that came with an update is not."""
+    wheels = make_wheel(tmp_path / "wheels", "torch", "2.5.0").parent
+    make_wheel(wheels, "beside-torch", "1.0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", wheels.as_uri())
+    wanted = ["torch>=2.4,<3", "beside-torch"]
+    made = plan(Route.PYTORCH_EXTENSION, folder, interpreter=interpreter, wanted=wanted)
+    try:
+        install_with_extension(made, PyTorchExtension(interpreter.program, wheels))
+        assert version(interpreter, "torch") == "2.5.0"
+        assert version(interpreter, "beside-torch") == "1.0"
+        run(interpreter.program, ["-m", "pip", "uninstall", "--yes", "beside-torch"])
+        made = plan(Route.PYTORCH_EXTENSION, folder, interpreter=interpreter, wanted=wanted)
+        assert "PyTorch" not in made.source
+        install_with_extension(made, None)  # it is not asked
+        assert version(interpreter, "beside-torch") == "1.0"
+    finally:
+        names = ["torch", "beside-torch"]
+        run(interpreter.program, ["-m", "pip", "uninstall", "--yes", *names])
+
+
 def test_what_the_extension_fails_with_becomes_a_sentence(interpreter, folder, tmp_path):
     made = plan(Route.PYTORCH_EXTENSION, folder, interpreter=interpreter, wanted=["torch>=2.4"])
     with pytest.raises(InstallError, match=r"no package torch>=2\.4"):

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 import BrainstemALSLib
-from BrainstemALSLib.installation.requirements import missing, read_requirements
+from BrainstemALSLib.installation.requirements import (
+    FOR_A_FIT,
+    NOT_IN_SLICER,
+    missing,
+    panel_requirements,
+    read_requirements,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = Path(BrainstemALSLib.__file__).parents[1]
@@ -21,13 +27,20 @@ def test_nothing_is_missing_where_the_tests_run():
     assert missing() == ()
 
 
+def test_slicer_gets_nothing_that_only_the_command_line_needs():
+    names = {text.split(">")[0] for text in read_requirements()}
+    assert set(NOT_IN_SLICER) < names
+    assert {text.split(">")[0] for text in panel_requirements()} == names - set(NOT_IN_SLICER)
+
+
 def test_missing_too_old_and_cut_off_are_told(dist_info):
     dist_info("numpy", "1.20.0")
     dist_info("scipy", "1.11.0")
     dist_info("torch", "2.13.0+cpu", record=False)
     site = dist_info("SimpleITK", "2.5.0rc2.dev369", record=False, wheel=False)  # Slicer builds it
     found = {item.name: item for item in missing(search_path=[str(site)])}
-    assert set(found) == {"numpy", "torch"}
+    assert set(found) == {"numpy", "torch", "dipy"}
+    assert [name for name, item in found.items() if item.only_for_a_fit] == list(FOR_A_FIT)
     assert found["numpy"].found == "1.20.0"
     assert str(found["numpy"]) == "numpy>=1.26 (1.20.0 is installed)"
     assert found["torch"].found is None, "half of a package counts as none"

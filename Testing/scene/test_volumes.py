@@ -138,6 +138,7 @@ def test_tensors_have_their_axes_in_order(scene):
     volume = tensors_from_node(node)
 
     np.testing.assert_array_equal(volume.array, tensors)
+    assert not volume.array.flags.owndata, "a view: nothing had to be turned"
     np.testing.assert_allclose(volume.affine, np.diag([2.0, 2, 2, 1]))
     with pytest.raises(BrainstemALSError, match="not a scalar image"):
         volume_from_node(node)

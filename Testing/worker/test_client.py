@@ -75,6 +75,17 @@ def test_an_exam_with_tensors_comes_back_measured(outcome, t1):
     assert "(3 x 3 x 3 mm)" in codes["fa_resampled"].message
 
 
+def test_the_maps_of_the_tensors_come_back_where_they_were_used(outcome, tensors):
+    assert set(outcome.maps) == {"fa", "md", "ad", "rd", "v1"}
+    assert outcome.maps["v1"].array.shape == (*tensors.array.shape[:3], 3)
+    for role in ("fa", "md", "ad", "rd"):
+        assert outcome.maps[role].array.shape == tensors.array.shape[:3]
+    tissue = outcome.maps["md"].array > 0
+    assert np.median(outcome.maps["md"].array[tissue]) == pytest.approx(0.8, abs=0.02)
+    lengths = np.linalg.norm(outcome.maps["v1"].array[tissue], axis=-1)
+    np.testing.assert_allclose(lengths, 1.0, atol=1e-3)
+
+
 def test_its_box_lies_where_the_t1_shows_the_brainstem(outcome, t1):
     assert outcome.labels.array.dtype == np.uint8
     assert outcome.entropy.array.dtype == np.float32
@@ -111,6 +122,8 @@ def test_an_outcome_survives_being_saved(outcome):
     assert back.record() == outcome.record()
     assert back.probabilities is None
     np.testing.assert_array_equal(back.labels.affine, outcome.labels.affine)
+    del record["exam_findings"]  # as in the scenes of earlier versions
+    assert Outcome.from_record(record, outcome.labels.array, outcome.entropy.array).measures
     with pytest.raises(BrainstemALSError, match="another version"):
         Outcome.from_record({**record, "keys": None}, outcome.labels.array, outcome.entropy.array)
     with pytest.raises(BrainstemALSError):

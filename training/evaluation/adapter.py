@@ -69,7 +69,12 @@ def simulate_with_mask(case: str, seed: int) -> tuple[Exam, Volume, np.ndarray]:
 
 def t1_only(exam: Exam) -> Exam:
     """Return the exam without its diffusion maps."""
-    return dataclasses.replace(exam, fa=None, md=None)
+    return dataclasses.replace(exam, fa=None, md=None, v1=None)
+
+
+def without_directions(exam: Exam) -> Exam:
+    """Return the exam without V1."""
+    return dataclasses.replace(exam, v1=None)
 
 
 def read_t1(path: Path) -> Exam:

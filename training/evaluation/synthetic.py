@@ -2,7 +2,7 @@
 
     python -m training.evaluation.synthetic --cases 16 --seed 7 [--quick]
 
-Every anatomy is segmented twice, from T1 + FA + MD and from the T1 alone.
+Every anatomy is segmented three times: with V1, without it, and from the T1 alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,12 @@ from .score_table import (
 from .summary import line_of, summarise
 from .tables import Page, write_page
 
-INPUTS = {"T1 + FA + MD": lambda exam: exam, "T1 only": adapter.t1_only}
+INPUTS = {
+    "T1 + FA + MD + V1": lambda exam: exam,
+    "T1 + FA + MD": adapter.without_directions,
+    "T1 only": adapter.t1_only,
+}
+STEMS = {"T1 + FA + MD + V1": "t1_fa_md_v1", "T1 + FA + MD": "t1_fa_md", "T1 only": "t1"}
 TIER_A_DICE = 0.85
 TIER_B_DICE = 0.65
 QUICK_CASES = 2
@@ -95,7 +100,7 @@ def page_of(
         tables=[
             beside_table("beside", "Mean Dice by input", summaries),
             *(
-                summary_table(_stem(name), f"Scores, {name}", lines)
+                summary_table(STEMS[name], f"Scores, {name}", lines)
                 for name, lines in summaries.items()
             ),
         ],
@@ -106,14 +111,10 @@ def page_of(
             "well it finds structures in patients.",
         ],
         attachments=[
-            case_table(f"cases_{_stem(name)}", f"Scores of every case, {name}", cases)
+            case_table(f"cases_{STEMS[name]}", f"Scores of every case, {name}", cases)
             for name, cases in scores.items()
         ],
     )
-
-
-def _stem(name: str) -> str:
-    return "t1" if name == "T1 only" else "t1_fa_md"
 
 
 def _empty(truth):

@@ -9,6 +9,7 @@ from ..pipeline import Progress
 
 if TYPE_CHECKING:
     from ..imaging.exam import Exam
+    from ..segmentation.locate import Location
     from ..segmentation.result import Segmentation
     from ..segmentation.segmenter import Segmenter
 
@@ -41,11 +42,20 @@ class LateSegmenter:
         self._threads = threads
         self._segmenter: Segmenter | None = None
 
-    def segment(self, exam: Exam, progress: Progress | None = None) -> Segmentation:
+    def locate(self, exam: Exam) -> Location:
+        """Find the brainstem; raises what ``Segmenter`` raises."""
+        return self._loaded().locate(exam)
+
+    def segment(
+        self, exam: Exam, progress: Progress | None = None, place: Location | None = None
+    ) -> Segmentation:
         """Segment an exam; raises what ``Segmenter`` raises."""
+        return self._loaded().segment(exam, progress, place)
+
+    def _loaded(self) -> Segmenter:
         if self._segmenter is None:
             self._segmenter = self._load()
-        return self._segmenter.segment(exam, progress=progress)
+        return self._segmenter
 
     def _load(self) -> Segmenter:
         if self._threads is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import qt
 from slicer.i18n import tr as _
 
-from ..annotation.approval import Approval
+from ..annotation.approval import IMAGES, Approval
 from ..annotation.box import BoxGrid, cut_images
 from ..annotation.codes import check_code
 from ..annotation.drafts import Draft, DraftFolder, RecoverableDraft
@@ -19,7 +19,7 @@ from ..imaging.tensor import fa_and_md
 from ..imaging.volume import Volume
 from ..scene.results import approved_case, mark_approved
 from ..scene.segmentation import edited_since_approval, note_edit, work_of
-from ..scene.volumes import tensors_from_node, volume_from_node
+from ..scene.volumes import directions_from_node, tensors_from_node, volume_from_node
 from . import settings
 from .background import Background
 from .exam_keys import ExamKeys
@@ -199,14 +199,18 @@ class ApprovalSection:
         check_code("subject code", self._visit.parameters.subject_code)
         check_code("annotator code", self._ui.annotatorEdit.text)
         draft = self._draft()
-        # What took part in the run, whatever is chosen under Exam by now.
+        # What took part in the run, whatever is chosen under Exam by now; maps and no series.
+        maps = result.maps
         images = {
-            role: volume_from_node(node, role.upper())
-            for role, node in result.maps.items()
-            if role != "dti"
+            role: directions_from_node(node)
+            if role == "v1"
+            else volume_from_node(node, role.upper())
+            for role, node in maps.items()
+            if role in IMAGES
         }
         images["t1"] = volume_from_node(result.t1, "T1")
-        tensors = tensors_from_node(result.maps["dti"]) if "dti" in result.maps else None
+        # The scenes of earlier versions have the tensors alone.
+        tensors = tensors_from_node(maps["dti"]) if "dti" in maps and "fa" not in maps else None
 
         def make() -> Approval:
             if tensors is not None:
@@ -223,7 +227,7 @@ class ApprovalSection:
                 annotator=draft.annotator,
                 visit_date=draft.visit_date,
                 model=draft.outcome["model"],
-                modalities=tuple(draft.outcome["modalities"]),
+                modalities=tuple(name for name in draft.outcome["modalities"] if name in IMAGES),
                 keys=tuple(draft.outcome["keys"]),
                 seconds_spent=draft.seconds_spent,
             )

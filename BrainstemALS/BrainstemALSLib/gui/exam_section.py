@@ -52,6 +52,13 @@ def _rating_text(parameters: VisitParameters) -> str:
 def _hint(parameters: VisitParameters) -> str:
     if parameters.t1 is None:
         return _("Load a T1-weighted image (drag it into Slicer) and choose it above.")
-    if parameters.dti is not None and (parameters.fa is not None or parameters.md is not None):
+    given = [role.upper() for role in ("fa", "md", "dti") if getattr(parameters, role) is not None]
+    if parameters.dwi is not None and given:
+        return _(
+            "{maps} given, so the DWI is not used; choose None there to have it fitted."
+        ).format(maps=" and ".join(given))
+    if parameters.dti is not None and len(given) > 1:
         return _("FA and MD are given, so the DTI is not used for those that are.")
+    if parameters.dwi is not None:
+        return _("The DWI is fitted and aligned with the T1, which takes a minute or two more.")
     return ""

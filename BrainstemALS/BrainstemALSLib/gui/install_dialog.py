@@ -49,9 +49,9 @@ class InstallDialog:
         self.widget = load_ui("InstallDialog")
         self.ui = ui = slicer.util.childWidgetVariables(self.widget)
         ui.whatLabel.text = _(
-            "BrainstemALS computes with PyTorch, which Slicer does not bring. Check says what "
-            "would be installed, from where, and whether it fits this Slicer; only Install "
-            "changes anything. Images never leave this computer."
+            "BrainstemALS computes with PyTorch and fits diffusion with DIPY, which Slicer does "
+            "not bring. Check says what would be installed, from where, and whether it fits this "
+            "Slicer; only Install changes anything. Images never leave this computer."
         )
         ui.modelEdit.currentPath = settings.remembered("model")
         ui.offlineRadio.toggled.connect(self._route_chosen)

@@ -23,10 +23,16 @@ class InstallSection:
         Widgets of the panel.
     changed : callable
         Called when what is installed may be another.
+
+    Attributes
+    ----------
+    fits : bool
+        A run would fit a diffusion series, which needs more than a run without.
     """
 
     def __init__(self, ui: object, changed: Callable[[], None]):
         self._ui, self._changed = ui, changed
+        self.fits = False
         self._background = Background()
         self._missing: tuple[Missing, ...] = ()
         self._model_problem = self._gpu_note = ""
@@ -35,13 +41,23 @@ class InstallSection:
     @property
     def ready(self) -> bool:
         """Whether what a run needs is there."""
-        return not self._missing and not self._model_problem
+        return not self._lacking and not self._model_problem
+
+    @property
+    def _lacking(self) -> tuple[Missing, ...]:
+        return tuple(item for item in self._missing if self.fits or not item.only_for_a_fit)
 
     @property
     def problem(self) -> str:
         """What is missing, or why a GPU is not used, in plain words; empty when all is well."""
-        if self._missing:
-            names = ", ".join(str(item) for item in self._missing)
+        lacking = self._lacking
+        names = ", ".join(str(item) for item in lacking)
+        if lacking and all(item.only_for_a_fit for item in lacking):
+            return _(
+                "Missing for fitting the DWI: {names}. Install it, or choose no DWI: everything "
+                "else works without. Nothing is installed without you."
+            ).format(names=names)
+        if lacking:
             return _("Missing for segmentation: {names}. Nothing is installed without you.").format(
                 names=names
             )

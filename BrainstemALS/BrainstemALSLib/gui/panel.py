@@ -18,6 +18,7 @@ from .export_section import ExportSection
 from .install_section import InstallSection
 from .measuring import Measuring
 from .messages import Messages
+from .parameters import fits_a_series
 from .results_section import ResultsSection
 from .segment_section import SegmentSection
 from .segmentation_run import SegmentationRun
@@ -127,6 +128,7 @@ class Panel:
         if parameters is None:
             return
         self._exam.update(parameters)
+        self._install.fits = fits_a_series(parameters)
         self._segment.update(parameters, self._install.ready, self._install.problem)
         self._correct.update()
         self._approval.update()

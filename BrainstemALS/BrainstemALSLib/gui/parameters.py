@@ -16,7 +16,8 @@ Rating = Annotated[int, WithinRange(NOT_RATED, HIGHEST_RATING)]
 class VisitParameters:
     """State of one visit, saved with the scene.
 
-    ``t1``, ``fa``, ``md``, ``dti`` are the inputs and ``segmentation`` what was made of them.
+    ``t1``, ``fa``, ``md``, ``dti``, ``dwi`` are the inputs and ``segmentation`` what was made of
+    them.
     ``subject_code`` and ``visit_date`` (YYYY-MM-DD) name what is exported and approved; ``age`` is
     in years, 0 for not given; ``sex`` is ``F``, ``M`` or empty, as in BIDS; ``alsfrs1`` to
     ``alsfrs12`` are the ratings of the ALSFRS-R, -1 for not rated. ``seconds_spent`` is the time an
@@ -27,6 +28,7 @@ class VisitParameters:
     fa: slicer.vtkMRMLScalarVolumeNode
     md: slicer.vtkMRMLScalarVolumeNode
     dti: slicer.vtkMRMLDiffusionTensorVolumeNode
+    dwi: slicer.vtkMRMLDiffusionWeightedVolumeNode
     segmentation: slicer.vtkMRMLSegmentationNode
     subject_code: str
     visit_date: str
@@ -48,6 +50,12 @@ class VisitParameters:
     flip: bool
     outline_only: bool
     seconds_spent: float
+
+
+def fits_a_series(parameters: VisitParameters) -> bool:
+    """Return whether a run would fit the DWI: it is chosen, and no map that wins over it."""
+    maps = (parameters.fa, parameters.md, parameters.dti)
+    return parameters.dwi is not None and all(node is None for node in maps)
 
 
 def alsfrs_ratings(parameters: VisitParameters) -> list[int]:

@@ -157,7 +157,7 @@ def show_draft(draft: Draft, visit: Visit) -> None:
         np.zeros(draft.prediction.shape, np.float32),
     )
     parameters = visit.parameters
-    maps = {role: getattr(parameters, role) for role in ("fa", "md", "dti")}
+    maps = {role: getattr(parameters, role) for role in ("fa", "md", "dti", "dwi")}
     with visit.own_writes():
         nodes = show_outcome(outcome, parameters.t1, corrected="new", maps=maps)
         slicer.mrmlScene.RemoveNode(nodes.entropy)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import slicer
 from slicer.i18n import tr as _
 
 from ..errors import BrainstemALSError, ExitCode
+from ..imaging.finding import Finding
 from ..scene import views
+from ..scene.exam_images import exam_images
 from ..scene.history import RunUndo
-from ..scene.results import ResultNodes, approved_case, show_outcome
-from ..scene.volumes import tensors_from_node, volume_from_node
+from ..scene.results import ResultNodes, approved_case, show_maps, show_outcome
 from ..worker.outcome import Outcome
 from ..worker.requests import remove_inputs, segment_params, write_exam
 from .background import Background
@@ -102,13 +103,9 @@ class SegmentationRun:
         """
         nodes = self._visit.inputs()
         t1 = nodes["t1"]
-        images = {
-            role: volume_from_node(node, role.upper())
-            for role, node in nodes.items()
-            if role != "dti"
-        }
-        if "dti" in nodes:
-            images["tensors"] = tensors_from_node(nodes["dti"])
+        images, findings = exam_images(nodes)
+        if "dwi" not in images:
+            nodes.pop("dwi", None)
         previous = self._previous(t1)
         corrected = _policy(previous)
         if corrected is None:
@@ -122,6 +119,7 @@ class SegmentationRun:
             device=parameters.device,
             flip=parameters.flip,
             model_dir=model_dir or None,
+            findings=findings,
         )
 
         def finished(outcome: Outcome) -> None:
@@ -137,6 +135,7 @@ class SegmentationRun:
             self._steps.start(self._show(outcome, nodes, previous, policy, late))
 
         self._messages.clear()
+        self._warn(findings)
         self._lost = ""
         self._visit.hold(t1)
         self._section.begin()
@@ -242,6 +241,9 @@ class SegmentationRun:
         with self._visit.own_writes():
             nodes = show_outcome(outcome, t1, corrected=corrected, previous=previous, maps=inputs)
         self._visit.wrote(nodes.segmentation)
+        yield 0.3
+        for fraction in show_maps(nodes, outcome, inputs):
+            yield 0.3 + 0.2 * fraction
         self._section.ran_on(outcome.device, outcome.device_reason)
         if self._visit.parameters.t1 is not t1:
             self._messages.info(
@@ -269,12 +271,21 @@ class SegmentationRun:
             views.jump_to(slicer.mrmlScene, middle)
         if not overwritten:
             self._visit.parameters.seconds_spent = 0.0
+        if not outcome.maps:
+            self._warn(outcome.exam_findings)
         if nodes.notice:
             self._messages.info(_(nodes.notice))
         elif late:
             self._messages.info(
                 _("What was corrected while the segmentation ran was kept, with all corrections.")
             )
+
+    def _warn(self, findings: Sequence[Finding]) -> None:
+        """Say at once why diffusion was left out; it is among the findings of the result too."""
+        for finding in findings:
+            if finding.severity != "info":
+                self._messages.warning(f"{finding.message} {finding.action}")
+                return
 
     def _tidy(self) -> None:
         """Remove the files of outcomes that can't be shown any more."""

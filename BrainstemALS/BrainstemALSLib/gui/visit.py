@@ -14,11 +14,12 @@ from slicer.util import VTKObservationMixin
 from ..errors import BrainstemALSError, ExitCode
 from ..measurement import Measures
 from ..scene import views
+from ..scene.map_nodes import maps_in_scene
 from ..scene.patients import check_one_patient
 from ..scene.results import ResultNodes
 from ..worker.outcome import Outcome
 from . import visit_memory
-from .parameters import VisitParameters
+from .parameters import VisitParameters, fits_a_series
 
 
 class VisitListener(Protocol):
@@ -123,7 +124,9 @@ class Visit(VTKObservationMixin):
         self.removeObservers()
 
     def inputs(self) -> dict[str, object]:
-        """Return the chosen nodes by role: ``t1``, and ``fa``, ``md``, ``dti`` where given.
+        """Return the chosen nodes by role: ``t1``, and ``fa``, ``md``, ``dti``, ``dwi`` where used.
+
+        What is given wins over what would be computed: a DTI over the DWI, FA and MD over both.
 
         Raises
         ------
@@ -131,9 +134,11 @@ class Visit(VTKObservationMixin):
             No T1, or images of two patients.
         """
         parameters = self.parameters
-        nodes = {role: getattr(parameters, role) for role in ("t1", "fa", "md", "dti")}
+        nodes = {role: getattr(parameters, role) for role in ("t1", "fa", "md", "dti", "dwi")}
         if nodes["fa"] is not None and nodes["md"] is not None:
             nodes["dti"] = None  # nothing is left for it to give
+        if not fits_a_series(parameters):
+            nodes["dwi"] = None
         check_one_patient({role.upper(): node for role, node in nodes.items()})
         return {role: node for role, node in nodes.items() if role == "t1" or node is not None}
 
@@ -302,7 +307,9 @@ def outcome_in_scene(result: ResultNodes) -> Outcome | None:
         if prediction is None or not record:
             return None
         entropy = np.zeros(prediction.shape, np.float32)
-        return Outcome.from_record(record, np.array(prediction), entropy)
+        return Outcome.from_record(
+            record, np.array(prediction), entropy, maps=maps_in_scene(result)
+        )
     except BrainstemALSError:  # damaged, or the T1 lies under a transform that cannot be followed
         return None
 

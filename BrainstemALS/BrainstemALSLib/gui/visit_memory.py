@@ -17,7 +17,7 @@ _EMPTY = {
     "seconds_spent": 0.0,
     **{f"alsfrs{number}": NOT_RATED for number in range(1, len(ITEMS) + 1)},
 }
-_MAPS = ("fa", "md", "dti")
+_MAPS = ("fa", "md", "dti", "dwi")
 
 
 def remember(parameters: VisitParameters, t1: object) -> None:

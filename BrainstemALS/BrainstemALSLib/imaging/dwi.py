@@ -53,7 +53,9 @@ class Dwi:
 
 @dataclass(frozen=True, eq=False)
 class TensorMaps:
-    """What a tensor fit gives, all on one grid.
+    """What a tensor fit gives, on one grid, or the maps of one exam, in one frame.
+
+    Whatever is not there is None.
 
     Attributes
     ----------
@@ -63,9 +65,9 @@ class TensorMaps:
     v1 : Volume
         float32, shape (i, j, k, 3): principal direction in RAS, unit length, of either sign; zeros
         outside the mask.
-    b0 : Volume or None
-        float32: mean unweighted image, what registration looks at; None where only tensors came.
-    residual : Volume or None
+    b0 : Volume
+        float32: mean unweighted image, what registration looks at.
+    residual : Volume
         float32: root mean square of the fit's residual over the b=0 signal.
     findings : tuple of Finding
     facts : dict
@@ -73,11 +75,11 @@ class TensorMaps:
         mm and degrees, what was corrected and how, seconds by step.
     """
 
-    fa: Volume
-    md: Volume
-    ad: Volume
-    rd: Volume
-    v1: Volume
+    fa: Volume | None = None
+    md: Volume | None = None
+    ad: Volume | None = None
+    rd: Volume | None = None
+    v1: Volume | None = None
     b0: Volume | None = None
     residual: Volume | None = None
     findings: tuple[Finding, ...] = ()
@@ -101,6 +103,7 @@ class TensorMaps:
                 array = (array @ turn.T).astype(array.dtype)
             return Volume(array, transform @ volume.affine)
 
-        scalars = {name: place(getattr(self, name)) for name in ("fa", "md", "ad", "rd")}
-        others = {name: place(getattr(self, name)) for name in ("b0", "residual")}
-        return replace(self, **scalars, **others, v1=place(self.v1, vectors=True))
+        scalars = {
+            name: place(getattr(self, name)) for name in ("fa", "md", "ad", "rd", "b0", "residual")
+        }
+        return replace(self, **scalars, v1=place(self.v1, vectors=True))

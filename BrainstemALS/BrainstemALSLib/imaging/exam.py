@@ -7,12 +7,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import checks, diffusion_maps, tensor
+from .dwi import Dwi
+from .finding import Finding
+from .person import Person
 from .reading import read_volume
 from .volume import Volume
+
+if TYPE_CHECKING:
+    from .intake import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +39,18 @@ class Exam:
         to what an image from memory is called.
     checksums : dict
         The same keys to the SHA-256 of the file, hexadecimal; empty where there are no files.
+    ad, rd : Volume or None
+        Axial and radial diffusivity, float32, in 1e-3 mm2/s.
+    v1 : Volume or None
+        Principal direction, float32, shape (i, j, k, 3), RAS, unit length; never without FA.
+    dwi : Dwi or None
+        A series that has not been fitted yet: ``diffusion.prepare`` makes maps of it.
+    person : Person
+        What the source says of who was scanned.
+    findings : tuple of Finding
+        What reading and preparing found.
+    facts : dict
+        How the diffusion was prepared: numbers and words for the provenance.
     """
 
     t1: Volume
@@ -39,6 +58,24 @@ class Exam:
     md: Volume | None = None
     names: dict[str, str] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
+    ad: Volume | None = None
+    rd: Volume | None = None
+    v1: Volume | None = None
+    dwi: Dwi | None = None
+    person: Person = field(default_factory=Person)
+    findings: tuple[Finding, ...] = ()
+    facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def maps(self) -> dict[str, Volume]:
+        """The scalar diffusion maps that are there, by ``fa``, ``md``, ``ad`` and ``rd``."""
+        found = {name: getattr(self, name) for name in ("fa", "md", "ad", "rd")}
+        return {name: volume for name, volume in found.items() if volume is not None}
+
+    @property
+    def has_diffusion(self) -> bool:
+        """Whether there is anything of diffusion, fitted or not."""
+        return bool(self.maps) or self.dwi is not None
 
 
 def read_exam(t1: str | Path, fa: str | Path | None = None, md: str | Path | None = None) -> Exam:
@@ -67,7 +104,11 @@ def read_exam(t1: str | Path, fa: str | Path | None = None, md: str | Path | Non
 
 
 def exam_from_volumes(
-    t1: Volume, fa: Volume | None = None, md: Volume | None = None, tensors: Volume | None = None
+    t1: Volume,
+    fa: Volume | None = None,
+    md: Volume | None = None,
+    tensors: Volume | None = None,
+    dwi: Dwi | None = None,
 ) -> Exam:
     """Check images that are in memory, as ``read_exam`` checks files.
 
@@ -76,8 +117,10 @@ def exam_from_volumes(
     t1, fa, md : Volume
         Any type of real numbers, shape (i, j, k), each on its own grid. MD in mm2/s or 1e-3 mm2/s.
     tensors : Volume, optional
-        Diffusion tensors, shape (i, j, k, 3, 3), from which FA and MD are computed where they are
+        Diffusion tensors in RAS, shape (i, j, k, 3, 3), from which everything is computed that is
         not given. In the unit of the MD.
+    dwi : Dwi, optional
+        A series; whether it can be fitted is found out when it is, see ``prepare``.
 
     Raises
     ------
@@ -91,10 +134,34 @@ def exam_from_volumes(
     if tensors is not None and not {"fa", "md"} <= set(volumes):
         tensor.check_tensors(tensors.array)
         _check_grid("DTI", tensors)
-        for key, volume in zip(("fa", "md"), tensor.fa_and_md(tensors), strict=True):
+        maps = tensor.maps_from_tensors(tensors)
+        for key in ("fa", "md", "ad", "rd", "v1"):
             if key not in volumes:
-                volumes[key], names[key] = volume, "DTI"
-    return Exam(**_belonging_together(volumes, names), names=names)
+                volumes[key], names[key] = getattr(maps, key), "DTI"
+    if dwi is not None:
+        names["dwi"] = "DWI"
+    return Exam(**_belonging_together(volumes, names), names=names, dwi=dwi)
+
+
+def exam_from_source(source: Source) -> Exam:
+    """Return the exam of what ``intake.open_source`` has read.
+
+    Raises
+    ------
+    BrainstemALSError
+        As ``read_exam``.
+    """
+    paths = {key: path for key in ("fa", "md") if (path := getattr(source, key)) is not None}
+    volumes = {"t1": source.t1, **{k: read_volume(path, k.upper()) for k, path in paths.items()}}
+    names = dict(source.names)
+    return Exam(
+        **_belonging_together(volumes, {**names, **paths}),
+        names=names,
+        checksums=dict(source.checksums),
+        dwi=source.dwi,
+        person=source.person,
+        findings=tuple(source.findings),
+    )
 
 
 def _checked(name: str, volume: Volume) -> Volume:

@@ -53,7 +53,7 @@ def install(
 
 
 def install_with_extension(plan: InstallPlan, logic: Any) -> None:
-    """Let the PyTorch extension install torch. Runs in Slicer's own process and blocks it.
+    """Let the PyTorch extension install torch, and pip the rest. Blocks Slicer's own process.
 
     The extension knows no constraints; pip takes them from the environment.
 
@@ -83,6 +83,7 @@ def install_with_extension(plan: InstallPlan, logic: Any) -> None:
                 raise explain(1, str(error)) from error
         if installed is None:
             raise InstallCancelled
+    install(plan.without("torch"))
     _verify(plan, "")
 
 

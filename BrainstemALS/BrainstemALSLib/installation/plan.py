@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -118,6 +118,12 @@ class InstallPlan:
         program, arguments = self.command()
         return shlex.join([program, *arguments])
 
+    def without(self, name: str) -> InstallPlan:
+        """Return the plan for the rest, once a package has come by another way."""
+        left = tuple(item for item in self.missing if item.name.lower() != name)
+        head = self.options[: len(self.options) - len(self.missing)]  # the packages come last
+        return replace(self, missing=left, options=(*head, *(item.wanted for item in left)))
+
     @property
     def environment(self) -> dict[str, str]:
         """Variables for the command: its temporary files go where the caller removes them."""
@@ -128,7 +134,7 @@ class InstallPlan:
     def text(self) -> str:
         """What, from where and how large, in plain words."""
         if not self.missing:
-            return "Everything that segmenting needs is installed."
+            return "Everything that is needed is installed."
         packages = ", ".join(map(str, self.missing))
         size = (
             f"{self.download_mb} MB"
@@ -159,7 +165,7 @@ def plan(
     interpreter : Interpreter, optional
         Where to install; asked for when left out.
     wanted : sequence of str, optional
-        Requirements; those of the extension when left out.
+        Requirements; those of the panel when left out.
     gpu : Gpu, optional
         As ``gpu.find_gpu`` returns it; without one, the CPU build is taken.
 
@@ -208,7 +214,7 @@ def _source(
     torch_mb = (CPU_MB if index in ("", CPU_INDEX) else CUDA_MB) if torch_too else 0
     size = torch_mb + sum(OTHER_MB for item in lacking if item.name.lower() != "torch")
     source = "the Python package index (pypi.org)" + (f" and {index}" if index else "")
-    if route is Route.PYTORCH_EXTENSION:
+    if route is Route.PYTORCH_EXTENSION and torch_too:
         source = "the PyTorch extension, which chooses the build for this computer"
     where = ("--extra-index-url", index) if index else ()
     return source, where, size, "measured on PyTorch 2.13 and 2.14 for Linux; others differ"

@@ -13,6 +13,12 @@ from .standards import packaging
 # Beside the module: the same place in the source tree and in the installed extension.
 _FILE = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
 
+FOR_A_FIT = ("dipy",)
+"""Needed to fit a diffusion series, and for nothing else: T1 and maps are segmented without."""
+NOT_IN_SLICER = ("pydicom", "dcm2niix")
+"""Needed by the command line, for DICOM folders. Slicer reads DICOM itself, with a pydicom of its
+own, which has to stay."""
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -32,6 +38,11 @@ class Missing:
     wanted: str
     found: str | None
 
+    @property
+    def only_for_a_fit(self) -> bool:
+        """Whether all else works without it."""
+        return self.name.lower() in FOR_A_FIT
+
     def __str__(self) -> str:
         state = "not installed" if self.found is None else f"{self.found} is installed"
         return f"{self.wanted} ({state})"
@@ -41,6 +52,14 @@ def read_requirements(path: Path = _FILE) -> tuple[str, ...]:
     """Return the requirements of a file, one for each line that is not a comment."""
     lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     return tuple(line for line in lines if line)
+
+
+def panel_requirements() -> tuple[str, ...]:
+    """Return what the worker of the panel may need: all but ``NOT_IN_SLICER``."""
+    requirement = packaging("requirements").Requirement
+    return tuple(
+        text for text in read_requirements() if requirement(text).name not in NOT_IN_SLICER
+    )
 
 
 def missing(
@@ -54,14 +73,14 @@ def missing(
     Parameters
     ----------
     wanted : iterable of str, optional
-        Requirements; those of ``Resources/requirements.txt`` when left out.
+        Requirements; ``panel_requirements`` when left out.
     search_path : list of str, optional
         Folders to look in; where this interpreter imports from when left out.
     """
     importlib.invalidate_caches()  # packages may have come since Python last looked
     requirement = packaging("requirements").Requirement
     lacking = []
-    for text in read_requirements() if wanted is None else wanted:
+    for text in panel_requirements() if wanted is None else wanted:
         asked = requirement(text)
         found = _whole_version(asked.name, search_path)
         if found is None or not asked.specifier.contains(found, prereleases=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from ..segmentation.result import Segmentation
 from .asymmetry import Asymmetry, asymmetries
+from .diffusion import DiffusionValue, diffusion_values
 from .intracranial import Intracranial, intracranial_volume
 from .quality import quality_findings
 from .volumes import StructureVolume, structure_volumes
@@ -30,15 +32,20 @@ class Measures:
         Estimate of the intracranial volume in mm3 and the brainstem's fraction of it.
     findings : tuple of Finding
         What limits these numbers, worst first.
+    diffusion : tuple of DiffusionValue
+        Every metric of structures, then of composites; empty without maps.
     """
 
     volumes: tuple[StructureVolume, ...]
     asymmetries: tuple[Asymmetry, ...]
     intracranial: Intracranial
     findings: tuple[Finding, ...]
+    diffusion: tuple[DiffusionValue, ...] = ()
 
 
-def measure(segmentation: Segmentation, t1: Volume) -> Measures:
+def measure(
+    segmentation: Segmentation, t1: Volume, maps: Mapping[str, Volume] | None = None
+) -> Measures:
     """Measure a segmentation.
 
     Parameters
@@ -47,6 +54,8 @@ def measure(segmentation: Segmentation, t1: Volume) -> Measures:
         As the segmenter returns it.
     t1 : Volume
         The T1 that was segmented, on its own grid.
+    maps : mapping, optional
+        ``fa``, ``md``, ``ad``, ``rd``, see ``diffusion_values``.
 
     Raises
     ------
@@ -67,4 +76,5 @@ def measure(segmentation: Segmentation, t1: Volume) -> Measures:
     pairs = asymmetries(volumes)
     intracranial = intracranial_volume(segmentation, volumes)
     findings = quality_findings(segmentation, t1, volumes, pairs, intracranial)
-    return Measures(volumes, pairs, intracranial, findings)
+    diffusion = diffusion_values(segmentation, maps or {})
+    return Measures(volumes, pairs, intracranial, findings, diffusion)

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
 from .asymmetry import Asymmetry
+from .diffusion import DiffusionValue
 from .intracranial import Intracranial
 from .measure import Measures
 from .volumes import StructureVolume
@@ -24,6 +25,7 @@ def measures_record(measures: Measures) -> dict[str, Any]:
         "asymmetries": [asdict(pair) for pair in measures.asymmetries],
         "intracranial": asdict(measures.intracranial),
         "findings": [asdict(finding) for finding in measures.findings],
+        "diffusion": [asdict(value) for value in measures.diffusion],
     }
 
 
@@ -41,6 +43,8 @@ def measures_from_record(record: dict[str, Any]) -> Measures:
             asymmetries=tuple(Asymmetry(**row) for row in record["asymmetries"]),
             intracranial=Intracranial(**record["intracranial"]),
             findings=tuple(Finding(**row) for row in record["findings"]),
+            # Scenes of versions that did not measure it have none.
+            diffusion=tuple(DiffusionValue(**row) for row in record.get("diffusion", ())),
         )
     except (KeyError, TypeError):
         raise BrainstemALSError(

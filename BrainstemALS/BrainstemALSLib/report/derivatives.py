@@ -21,9 +21,11 @@ from .provenance import Provenance, provenance_record
 from .statements import RESEARCH_USE, SYNTHETIC_TRAINING
 from .tables import (
     ASYMMETRY_COLUMNS,
+    DIFFUSION_COLUMNS,
     LABEL_COLUMNS,
     VOLUME_COLUMNS,
     asymmetry_rows,
+    diffusion_rows,
     label_rows,
     volume_rows,
     write_json,
@@ -40,6 +42,7 @@ _SUFFIXES = (
     ("entropy", ".nii.gz"),  # not a BIDS suffix: BIDS has none for uncertainty
     ("volumes", ".tsv"),
     ("asymmetry", ".tsv"),
+    ("diffusion", ".tsv"),
     ("qc", ".json"),
     ("provenance", ".json"),
     ("overview", ".png"),
@@ -105,6 +108,11 @@ def write_derivatives(
         write_tsv(
             paths["asymmetry", ".tsv"], ASYMMETRY_COLUMNS, asymmetry_rows(measures.asymmetries)
         )
+        if measures.diffusion:
+            rows = diffusion_rows(measures.diffusion)
+            write_tsv(paths["diffusion", ".tsv"], DIFFUSION_COLUMNS, rows)
+        else:
+            del paths["diffusion", ".tsv"]
         write_json(paths["qc", ".json"], quality_record(segmentation, measures))
         write_json(paths["provenance", ".json"], provenance_record(provenance, segmentation))
         if find_spec("matplotlib") is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from .. import __version__
+from ..imaging.person import Person
 from ..segmentation.result import Segmentation
 from .statements import RESEARCH_USE, SYNTHETIC_TRAINING
 
@@ -24,7 +25,7 @@ class InputFile:
     Attributes
     ----------
     role : str
-        ``t1``, ``fa`` or ``md``.
+        ``t1``, ``fa``, ``md`` or ``dwi``.
     name : str or None
         File name; a folder in front is dropped when it is written, since it may carry an identity.
         None where the name itself may.
@@ -49,11 +50,17 @@ class Provenance:
         Options of the command; of a path only the last part is written.
     timings : dict
         Seconds by stage, beside those of the segmentation.
+    person : Person
+        What the source says of who was scanned.
+    facts : dict
+        How the diffusion was prepared.
     """
 
     inputs: tuple[InputFile, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    person: Person = field(default_factory=Person)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 def provenance_record(
@@ -84,6 +91,8 @@ def provenance_record(
             }
             for item in provenance.inputs
         ],
+        "person": asdict(provenance.person),
+        "diffusion": dict(provenance.facts),
         "modalities_used": list(segmentation.modalities),
         "model": segmentation.model,
         "device": segmentation.device,

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..anatomy import load_structures
 from ..measurement.asymmetry import Asymmetry
 from ..measurement.confidence import confidence_word
+from ..measurement.diffusion import DiffusionValue
 from ..measurement.volumes import StructureVolume
 
 LABEL_COLUMNS = (
@@ -40,6 +41,22 @@ VOLUME_COLUMNS = (
     "confidence",
     "confidence_word",
 )
+DIFFUSION_COLUMNS = (
+    "key",
+    "name",
+    "kind",
+    "side",
+    "metric",
+    "value",
+    "sd",
+    "n_effective",
+    "standard_error",
+    "half_range",
+    "uncertainty",
+    "weight_mm3",
+    "fluid_share",
+    "remark",
+)
 ASYMMETRY_COLUMNS = ("key", "name", "kind", "left_mm3", "right_mm3", "index_percent", "remark")
 
 
@@ -67,6 +84,11 @@ def volume_rows(volumes: Iterable[StructureVolume]) -> list[dict[str, object]]:
 def asymmetry_rows(pairs: Iterable[Asymmetry]) -> list[dict[str, object]]:
     """Return the rows of the ``asymmetry.tsv``, volumes in mm3, index in per cent."""
     return [{column: getattr(pair, column) for column in ASYMMETRY_COLUMNS} for pair in pairs]
+
+
+def diffusion_rows(values: Iterable[DiffusionValue]) -> list[dict[str, object]]:
+    """Return the rows of the ``diffusion.tsv``: FA 0-1, diffusivities in 1e-3 mm2/s."""
+    return [{column: getattr(value, column) for column in DIFFUSION_COLUMNS} for value in values]
 
 
 def write_tsv(path: Path, columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> None:

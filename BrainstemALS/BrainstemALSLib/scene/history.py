@@ -6,7 +6,7 @@ import slicer
 
 from ..errors import BrainstemALSError, ExitCode
 from .nodes import in_scene, matrix_of
-from .result_nodes import PAIRS, RECORD, TABLE, ResultNodes
+from .result_nodes import COLOUR, COMPUTED, MAPS, PAIRS, RECORD, TABLE, ResultNodes
 from .segmentation import approved_case
 
 
@@ -89,13 +89,18 @@ class RunUndo:
 
 class _Companions:
     """What hangs on a segmentation. Images and tables are replaced, never changed in place
-    (``results``), so that holding them is enough."""
+    (``companions``), so that holding them is enough."""
 
     def __init__(self, result: ResultNodes):
         node = result.segmentation
         self._record = node.GetAttribute(RECORD)
+        self._references = {
+            name: node.GetNodeReferenceID(name)
+            for name in (*MAPS.values(), *COMPUTED.values(), COLOUR)
+        }
+        computed = [node.GetNodeReference(name) for name in (*COMPUTED.values(), COLOUR)]
         self._images = {}
-        for volume in (result.prediction, result.entropy):
+        for volume in (result.prediction, result.entropy, *computed):
             if in_scene(volume):
                 matrix = matrix_of([[0.0] * 4] * 4)
                 volume.GetIJKToRASMatrix(matrix)
@@ -105,6 +110,8 @@ class _Companions:
 
     def restore(self, result: ResultNodes) -> None:
         result.segmentation.SetAttribute(RECORD, self._record)
+        for name, node_id in self._references.items():
+            result.segmentation.SetNodeReferenceID(name, node_id)
         for volume, (image, matrix) in self._images.items():
             if in_scene(volume):
                 volume.SetIJKToRASMatrix(matrix)

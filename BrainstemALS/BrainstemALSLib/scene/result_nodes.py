@@ -17,8 +17,11 @@ from .segmentation import corrected_keys, edited_extent, read_labels, segmentati
 RECORD = PREFIX + "Record"
 """Attribute of the segmentation: ``Outcome.record()`` as JSON."""
 ENTROPY, PREDICTION = PREFIX + "Entropy", PREFIX + "Prediction"
-MAPS = {"fa": PREFIX + "FA", "md": PREFIX + "MD", "dti": PREFIX + "DTI"}
-"""Node references of the segmentation: the maps that took part in the run."""
+MAPS = {role: PREFIX + role.upper() for role in ("fa", "md", "dti", "dwi")}
+"""Node references of the segmentation: the diffusion images that took part in the run."""
+COMPUTED = {role: PREFIX + "Computed" + role.upper() for role in ("fa", "md", "ad", "rd", "v1")}
+"""Node references of the segmentation: maps that the run computed, registered to the T1."""
+COLOUR = PREFIX + "ComputedColour"
 TABLE, PAIRS, CHARTS = PREFIX + "Table", PREFIX + "Pairs", PREFIX + "Charts"
 
 
@@ -103,12 +106,25 @@ class ResultNodes:
 
     @property
     def maps(self) -> dict[str, object]:
-        """FA, MD and DTI that took part in the run and are still in the scene, by role."""
-        nodes = {role: self.segmentation.GetNodeReference(name) for role, name in MAPS.items()}
-        return {role: node for role, node in nodes.items() if node is not None}
+        """Diffusion images of the run that are still in the scene, by role.
+
+        ``dti`` and ``dwi`` as they were given; ``fa``, ``md``, ``ad``, ``rd`` and ``v1`` as they
+        were used, computed or given.
+        """
+        return {
+            role: self.segmentation.GetNodeReference(name)
+            for names in (MAPS, COMPUTED)
+            for role, name in names.items()
+            if self.segmentation.GetNodeReference(name) is not None
+        }
+
+    @property
+    def colours(self) -> object | None:
+        """FA in the colours of the fibres; None where none was computed, or it was deleted."""
+        return self.segmentation.GetNodeReference(COLOUR)
 
     def note_maps(self, nodes: Mapping[str, object]) -> None:
-        """Note which FA, MD and DTI took part in the run; other roles are left out."""
+        """Note which FA, MD, DTI and DWI took part in the run; other roles are left out."""
         for role, name in MAPS.items():
             node = nodes.get(role)
             self.segmentation.SetNodeReferenceID(name, None if node is None else node.GetID())

@@ -7,26 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import vtk
-from vtk.util.numpy_support import numpy_to_vtk
 
 from ..errors import BrainstemALSError, ExitCode
+from .companions import companion, put_array, put_beside
 from .entropy_volume import show_as_entropy
+from .map_nodes import show_maps
 from .measure_nodes import add_charts, fill_pair_table, fill_volume_table
-from .nodes import (
-    ROLE,
-    follow,
-    grid_shape,
-    hierarchy_of,
-    item_of,
-    matrix_of,
-    move_to_item,
-    scene_of,
-    voxel_to_local,
-    voxel_to_world,
-)
+from .nodes import grid_shape, scene_of, voxel_to_local, voxel_to_world
 from .result_nodes import (
     CHARTS,
+    COLOUR,
+    COMPUTED,
     ENTROPY,
     PAIRS,
     PREDICTION,
@@ -46,6 +37,7 @@ __all__ = [
     "ResultNodes",
     "approved_case",
     "mark_approved",
+    "show_maps",
     "show_measures",
     "show_outcome",
 ]
@@ -67,6 +59,8 @@ def show_outcome(
 ) -> ResultNodes:
     """Show the outcome of a run: segmentation, uncertainty, volumes and charts.
 
+    ``show_maps`` then shows the diffusion maps, where there are any.
+
     Nothing that a user made is lost: an approved segmentation is never written to, whatever
     ``corrected`` says; a new one is then made beside it, and the ``notice`` of the return value
     says so. The same happens where corrections cannot be told any more.
@@ -82,9 +76,9 @@ def show_outcome(
         ``replace`` them, or show the outcome as a ``new`` segmentation.
     previous : ResultNodes, optional
         Result that is written into; without one, or once it was deleted, a new one is made.
-
     maps : mapping, optional
-        Nodes that took part beside the T1, by role (``fa``, ``md``, ``dti``); noted in the result.
+        Nodes that took part beside the T1, by role (``fa``, ``md``, ``dti``, ``dwi``); noted in
+        the result.
 
     Returns
     -------
@@ -117,6 +111,11 @@ def show_outcome(
     _show_measures(node, outcome.measures)
     result = ResultNodes.from_segmentation(node, notice)
     result.note_maps(maps or {})
+    for role in COMPUTED:
+        if role not in outcome.maps:  # maps of an earlier run stay in the scene, for themselves
+            node.SetNodeReferenceID(COMPUTED[role], None)
+    if "v1" not in outcome.maps:
+        node.SetNodeReferenceID(COLOUR, None)
     return result
 
 
@@ -148,57 +147,38 @@ def _target(
     return previous.segmentation, previous.corrected(), ""
 
 
-def _companion(segmentation: object, role: str, class_name: str, name: str) -> object:
-    """Return the node of a role that hangs on a segmentation; made where there is none."""
-    node = segmentation.GetNodeReference(role)
-    if node is None:
-        scene = segmentation.GetScene()
-        node = scene.CreateNodeByClass(class_name)
-        node.UnRegister(scene)
-        node.SetName(scene.GenerateUniqueName(name))
-        node.SetAttribute(ROLE, role.rpartition(".")[2].lower())
-        node = scene.AddNode(node)
-        segmentation.SetNodeReferenceID(role, node.GetID())
-        _beside(node, segmentation)
-    return node
-
-
-def _beside(node: object, segmentation: object) -> None:
-    hierarchy = hierarchy_of(segmentation.GetScene())
-    move_to_item(node, hierarchy.GetItemParent(item_of(segmentation)))
-
-
 def _show_prediction(
     segmentation: object, labels: np.ndarray, offset: Sequence[int], t1_node: object
 ) -> None:
-    node = _companion(
+    node = companion(
         segmentation, PREDICTION, "vtkMRMLLabelMapVolumeNode", "Brainstem as predicted"
     )
     node.SetHideFromEditors(True)
-    _put_array(node, labels, offset, t1_node)
+    put_array(node, labels, _box_affine(t1_node, offset), t1_node)
 
 
 def _show_entropy(
     segmentation: object, entropy: np.ndarray, offset: Sequence[int], t1_node: object
 ) -> None:
     is_new = segmentation.GetNodeReference(ENTROPY) is None
-    node = _companion(segmentation, ENTROPY, "vtkMRMLScalarVolumeNode", "Brainstem uncertainty")
+    node = companion(segmentation, ENTROPY, "vtkMRMLScalarVolumeNode", "Brainstem uncertainty")
     if is_new:  # before there are voxels, of which Slicer would compute a histogram
         show_as_entropy(node)
-    _put_array(node, np.asarray(entropy, dtype=np.float32), offset, t1_node)
+    voxels = np.asarray(entropy, dtype=np.float32)
+    put_array(node, voxels, _box_affine(t1_node, offset), t1_node)
 
 
 def _show_measures(segmentation: object, measures: Measures) -> None:
-    table = _companion(segmentation, TABLE, "vtkMRMLTableNode", "Brainstem volumes")
+    table = companion(segmentation, TABLE, "vtkMRMLTableNode", "Brainstem volumes")
     fill_volume_table(table, measures)
-    pairs = _companion(segmentation, PAIRS, "vtkMRMLTableNode", "Brainstem left and right")
+    pairs = companion(segmentation, PAIRS, "vtkMRMLTableNode", "Brainstem left and right")
     fill_pair_table(pairs, measures.asymmetries)
     if segmentation.GetNodeReference(CHARTS) is None:
         segmentation.RemoveNodeReferenceIDs(CHARTS)
         for chart in add_charts(segmentation.GetScene(), pairs):
             segmentation.AddNodeReferenceID(CHARTS, chart.GetID())
             for node in (chart, *_series_of(chart)):
-                _beside(node, segmentation)
+                put_beside(node, segmentation)
 
 
 def _series_of(chart: object) -> list[object]:
@@ -206,17 +186,7 @@ def _series_of(chart: object) -> list[object]:
     return [chart.GetNthPlotSeriesNode(number) for number in range(count)]
 
 
-def _put_array(node: object, array: np.ndarray, offset: Sequence[int], t1_node: object) -> None:
-    """Give a volume node the voxels of a box of the T1's grid.
-
-    A new image each time: what was there before stays whole for whoever still holds it, such as
-    ``RunUndo``.
-    """
-    image = vtk.vtkImageData()
-    image.SetDimensions(*array.shape)
-    image.GetPointData().SetScalars(numpy_to_vtk(array.ravel(order="F"), deep=True))
+def _box_affine(t1_node: object, offset: Sequence[int]) -> np.ndarray:
     affine = voxel_to_local(t1_node)
     affine[:3, 3] += affine[:3, :3] @ np.asarray(offset, dtype=float)
-    follow(node, t1_node)
-    node.SetIJKToRASMatrix(matrix_of(affine))
-    node.SetAndObserveImageData(image)
+    return affine

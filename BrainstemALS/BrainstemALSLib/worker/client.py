@@ -7,13 +7,15 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..imaging.dwi import Dwi
+from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from ..measurement import Measures
 from .launch import IDLE_SECONDS, worker_command
@@ -83,10 +85,12 @@ class WorkerClient:
         fa: Volume | None = None,
         md: Volume | None = None,
         tensors: Volume | None = None,
+        dwi: Dwi | None = None,
         *,
         device: str = "auto",
         flip: bool = False,
         model_dir: str | Path | None = None,
+        findings: Sequence[Finding] = (),
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
     ) -> Outcome:
@@ -94,7 +98,7 @@ class WorkerClient:
 
         Parameters
         ----------
-        t1, fa, md, tensors, device, flip, model_dir
+        t1, fa, md, tensors, dwi, device, flip, model_dir, findings
             See ``requests.segment_params``.
         progress : callable, optional
             Called with stage, fraction 0-1 and text.
@@ -109,8 +113,10 @@ class WorkerClient:
             ``cancel`` was set.
         """
         job = self.folder.job()
-        images = (t1, fa, md, tensors)
-        params = segment_params(job, *images, device=device, flip=flip, model_dir=model_dir)
+        images = (t1, fa, md, tensors, dwi)
+        params = segment_params(
+            job, *images, device=device, flip=flip, model_dir=model_dir, findings=findings
+        )
         try:
             for _ in write_exam(job, *images):
                 if cancel is not None and cancel.is_set():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import BrainstemALSError, ExitCode
+from ..imaging import diffusion_maps
 from ..imaging.exam import Exam, exam_from_volumes
+from ..imaging.finding import SEVERITIES, Finding
 from ..imaging.volume import Volume
-from ..measurement import measure
+from ..measurement import Measures, measure
 from ..measurement.corrected import corrected
 from ..measurement.records import measures_record
 from ..pipeline import ExamResult, Progress, run_exam
@@ -18,8 +22,8 @@ from ..segmentation.field_of_view import filled_extent
 from ..segmentation.result import Segmentation
 from .exchange import read_array, read_volume_record
 from .failures import broken_package
-from .outcome import Outcome, save_outcome
-from .requests import correction_files
+from .outcome import MAPS, Outcome, save_outcome
+from .requests import correction_files, read_series
 
 if TYPE_CHECKING:
     from ..segmentation.segmenter import Segmenter
@@ -58,13 +62,7 @@ class Commands:
         """Data: ``Outcome.record()``; the arrays are beside the inputs, see ``save_outcome``."""
         folder = Path(params["folder"])
         progress("read", 0.0, "Reading the images")
-        exam = exam_from_volumes(
-            **{
-                role: read_volume_record(folder, params[role])
-                for role in ("t1", "fa", "md", "tensors")
-                if role in params
-            }
-        )
+        exam = _exam(folder, params)
         progress("load", _LOAD, "Loading the model")
         segmenter = self._warm_segmenter(params)
         device = segmenter.device
@@ -76,7 +74,7 @@ class Commands:
         if segmenter.device != device:  # the GPU was full; it may have room the next time
             self._segmenter = None
         progress("write", _WRITE, "Handing over the results")
-        data = save_outcome(folder, *_outcome(exam, result))
+        data = save_outcome(folder, *_outcome(result))
         progress("done", 1.0, "Done")
         return data
 
@@ -110,7 +108,8 @@ class Commands:
         labels = _on_grid(expert, tuple(params["offset"]), outcome.shape)
         after = corrected(segmentation, labels, outcome.field_of_view)
         # Of the T1, measuring needs the grid alone, which is that of the labels.
-        measures = measure(after, after.labels)
+        measures = measure(after, after.labels, maps=_maps(Path(params["folder"]), params))
+        measures = _with_findings(measures, outcome.exam_findings)
         progress("done", 1.0, "Done")
         return {"measures": measures_record(measures)}
 
@@ -124,9 +123,39 @@ def _load_torch() -> None:
         raise broken_package("torch", problem) from problem
 
 
-def _outcome(exam: Exam, result: ExamResult) -> tuple[Outcome, np.ndarray]:
+def _exam(folder: Path, params: dict[str, Any]) -> Exam:
+    images: dict[str, Any] = {
+        role: read_volume_record(folder, params[role])
+        for role in ("t1", "fa", "md", "tensors")
+        if role in params
+    }
+    if "dwi" in params:
+        images["dwi"] = read_series(folder, params["dwi"])
+    exam = exam_from_volumes(**images)
+    known = tuple(Finding(**one) for one in params.get("findings", ()))
+    return replace(exam, findings=(*exam.findings, *known))
+
+
+def _maps(folder: Path, params: dict[str, Any]) -> dict[str, Volume]:
+    """Maps to measure. Those of a scene are as the user loaded them: MD in either unit."""
+    maps = {role: read_volume_record(folder, record) for role, record in params["maps"].items()}
+    scaled = {"fa": diffusion_maps.fractional_anisotropy, "md": diffusion_maps.mean_diffusivity}
+    return {
+        role: scaled[role](role.upper(), volume) if role in scaled else volume
+        for role, volume in maps.items()
+    }
+
+
+def _with_findings(measures: Measures, about_images: Sequence[Finding]) -> Measures:
+    """Measures with the findings about the images among their own, worst first."""
+    findings = dict.fromkeys((*about_images, *measures.findings))
+    ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return replace(measures, findings=tuple(ordered))
+
+
+def _outcome(result: ExamResult) -> tuple[Outcome, np.ndarray]:
     """Outcome on the box of the probabilities, outside of which nothing is labelled, and these."""
-    found = result.segmentation
+    exam, found = result.exam, result.segmentation
     probabilities = found.probabilities
     box = _window(found.offset, probabilities.array.shape[:3])
     outcome = Outcome(
@@ -149,6 +178,8 @@ def _outcome(exam: Exam, result: ExamResult) -> tuple[Outcome, np.ndarray]:
         touches_border=found.touches_border,
         measures=result.measures,
         timings={**found.timings, **result.timings},
+        maps={role: getattr(exam, role) for role in MAPS if getattr(exam, role) is not None},
+        exam_findings=tuple(exam.findings),
     )
     return outcome, probabilities.array
 

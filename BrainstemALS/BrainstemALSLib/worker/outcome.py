@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import BrainstemALSError, ExitCode
+from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from ..measurement import Measures
 from ..measurement.records import measures_from_record, measures_record
-from .exchange import read_array, save_array
+from .exchange import array_record, read_array, read_volume_record, save_array
 
 LABELS, ENTROPY, PROBABILITIES = "labels.npy", "entropy.npy", "probabilities.npy"
+MAPS = ("fa", "md", "ad", "rd", "v1")
+"""Diffusion maps of an outcome; ``v1`` has three values per voxel."""
+MEASURED_MAPS = ("fa", "md", "ad", "rd")
+"""Those that are measured in the structures."""
 
 _TRIPLES = ("offset", "shape", "probabilities_offset")
 _TUPLES = ("keys", "modalities", "unused")
@@ -61,6 +66,12 @@ class Outcome:
     measures : Measures
     timings : dict
         Seconds by stage.
+    maps : dict
+        Of ``MAPS``, those that the exam had or that were computed from its diffusion images, each
+        on its own grid, registered to the T1: FA 0-1, diffusivities in 1e-3 mm2/s, V1 in RAS.
+        Empty for an outcome that comes from a record alone.
+    exam_findings : tuple of Finding
+        Those of ``measures`` that are about the images; a correction changes nothing about them.
     """
 
     labels: Volume
@@ -82,6 +93,8 @@ class Outcome:
     touches_border: dict[str, float]
     measures: Measures
     timings: dict[str, float]
+    maps: dict[str, Volume] = field(default_factory=dict)
+    exam_findings: tuple[Finding, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return everything but the arrays and the file, as strict JSON."""
@@ -92,6 +105,7 @@ class Outcome:
             "resampled": {name: list(size) for name, size in self.resampled.items()},
             "field_of_view": [list(pair) for pair in self.field_of_view],
             "measures": measures_record(self.measures),
+            "exam_findings": [asdict(finding) for finding in self.exam_findings],
         }
 
     @classmethod
@@ -101,8 +115,9 @@ class Outcome:
         labels: np.ndarray,
         entropy: np.ndarray,
         probabilities: Path | None = None,
+        maps: dict[str, Volume] | None = None,
     ) -> Outcome:
-        """Return the outcome of a record and the arrays of its box.
+        """Return the outcome of a record, the arrays of its box, and the maps where there are any.
 
         Raises
         ------
@@ -128,6 +143,9 @@ class Outcome:
                 resampled={name: tuple(size) for name, size in record["resampled"].items()},
                 field_of_view=tuple((int(a), int(b)) for a, b in record["field_of_view"]),
                 measures=measures_from_record(record["measures"]),
+                maps=dict(maps or {}),
+                # Not in the scenes of earlier versions.
+                exam_findings=tuple(Finding(**one) for one in record.get("exam_findings", ())),
                 **{name: tuple(record[name]) for name in _TUPLES},
                 **{name: record[name] for name in _PLAIN},
             )
@@ -148,21 +166,23 @@ def save_outcome(folder: Path, outcome: Outcome, probabilities: np.ndarray) -> d
     BrainstemALSError
         OUTPUT_REFUSED: no room.
     """
+    maps = outcome.maps
     for name, array in (
-        # As VTK keeps them, i fastest: whoever shows them need not turn them round.
-        (LABELS, np.asfortranarray(outcome.labels.array)),
-        (ENTROPY, np.asfortranarray(outcome.entropy.array)),
+        (LABELS, _as_shown(outcome.labels.array)),
+        (ENTROPY, _as_shown(outcome.entropy.array)),
         (PROBABILITIES, probabilities),
+        *((_map_file(role), _as_shown(volume.array)) for role, volume in maps.items()),
     ):
         save_array(array, folder / name)
-    return outcome.record()
+    records = {role: array_record(_map_file(role), volume) for role, volume in maps.items()}
+    return {**outcome.record(), "maps": records}
 
 
 def outcome_from_data(folder: str | Path, data: dict[str, Any]) -> Outcome:
     """Return the outcome in the data of a ``result`` and the folder of its job.
 
-    Labels and entropy come into memory; the probabilities, which are a hundred times larger, stay
-    in their file.
+    Labels, entropy and maps come into memory; the probabilities, which are a hundred times larger,
+    stay in their file.
 
     Raises
     ------
@@ -171,4 +191,20 @@ def outcome_from_data(folder: str | Path, data: dict[str, Any]) -> Outcome:
     """
     folder = Path(folder)
     labels, entropy = (np.array(read_array(folder / name)) for name in (LABELS, ENTROPY))
-    return Outcome.from_record(data, labels, entropy, folder / PROBABILITIES)
+    maps = {role: _in_memory(folder, record) for role, record in data.get("maps", {}).items()}
+    return Outcome.from_record(data, labels, entropy, folder / PROBABILITIES, maps)
+
+
+def _as_shown(array: np.ndarray) -> np.ndarray:
+    """As VTK keeps scalars, i fastest: whoever shows them need not turn them round."""
+    return np.asfortranarray(array) if array.ndim == 3 else np.ascontiguousarray(array)
+
+
+def _map_file(role: str) -> str:
+    # Not the name of what went in, which is removed.
+    return f"map_{role}.npy"
+
+
+def _in_memory(folder: Path, record: dict[str, Any]) -> Volume:
+    volume = read_volume_record(folder, record)
+    return Volume(np.array(volume.array), volume.affine)

@@ -6,18 +6,22 @@ part at a time, so that a GUI timer can drive them), then sends the params.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..imaging.dwi import Dwi
+from ..imaging.finding import Finding
 from ..imaging.volume import Volume
-from .exchange import array_record, write_in_parts
-from .outcome import Outcome
+from .exchange import array_record, read_volume_record, write_in_parts
+from .outcome import MEASURED_MAPS, Outcome
 
 _CORRECTION, _PREDICTION = "correction.npy", "prediction.npy"
+_IMAGES = ("t1", "fa", "md", "tensors", "dwi")
 
 
 def write_exam(
@@ -26,9 +30,10 @@ def write_exam(
     fa: Volume | None = None,
     md: Volume | None = None,
     tensors: Volume | None = None,
+    dwi: Dwi | None = None,
 ) -> Iterator[float]:
     """Write the images of an exam for ``segment_params``; see ``exchange.write_in_parts``."""
-    images = _given(t1, fa, md, tensors)
+    images = _given(t1, fa, md, tensors, None if dwi is None else dwi.volume)
     yield from _write({Path(folder) / _file(role): image.array for role, image in images.items()})
 
 
@@ -38,9 +43,11 @@ def segment_params(
     fa: Volume | None = None,
     md: Volume | None = None,
     tensors: Volume | None = None,
+    dwi: Dwi | None = None,
     device: str = "auto",
     flip: bool = False,
     model_dir: str | Path | None = None,
+    findings: Sequence[Finding] = (),
 ) -> dict[str, Any]:
     """Return the params of ``segment``.
 
@@ -51,13 +58,18 @@ def segment_params(
     t1, fa, md : Volume
         Each on its own grid; MD in mm2/s or 1e-3 mm2/s.
     tensors : Volume, optional
-        Shape (i, j, k, 3, 3); gives FA and MD where they are not given.
+        Shape (i, j, k, 3, 3), axes in RAS; gives the maps that are not given.
+    dwi : Dwi, optional
+        Diffusion-weighted series, in any type of real numbers; gives the maps that nothing else
+        gives.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     flip : bool
         Average with the mirrored image: slower, a bit steadier.
     model_dir : str or Path, optional
         Folder of models instead of the bundled ones.
+    findings : sequence of Finding
+        What the reader of the result should know already, such as why an image was left out.
 
     Raises
     ------
@@ -68,6 +80,8 @@ def segment_params(
     return {
         "folder": _absolute(folder),
         **{role: array_record(_file(role), image) for role, image in images.items()},
+        **({} if dwi is None else {"dwi": _series_record(dwi)}),
+        "findings": [asdict(finding) for finding in findings],
         "device": device,
         "flip": flip,
         "model_dir": None if model_dir is None else _absolute(model_dir),
@@ -76,7 +90,7 @@ def segment_params(
 
 def remove_inputs(folder: str | Path) -> None:
     """Delete the images of ``write_exam`` once they have been segmented."""
-    for role in ("t1", "fa", "md", "tensors"):
+    for role in _IMAGES:
         with suppress(OSError):  # still open in the worker (Windows): goes with the session
             (Path(folder) / _file(role)).unlink(missing_ok=True)
 
@@ -84,7 +98,13 @@ def remove_inputs(folder: str | Path) -> None:
 def write_correction(folder: str | Path, outcome: Outcome, labels: np.ndarray) -> Iterator[float]:
     """Write an expert's labels for ``measure_params``; see ``exchange.write_in_parts``."""
     folder = Path(folder)
-    yield from _write({folder / _CORRECTION: labels, folder / _PREDICTION: outcome.labels.array})
+    yield from _write(
+        {
+            folder / _CORRECTION: labels,
+            folder / _PREDICTION: outcome.labels.array,
+            **{folder / _file(role): outcome.maps[role].array for role in _measured(outcome)},
+        }
+    )
 
 
 def measure_params(
@@ -110,6 +130,9 @@ def measure_params(
         "probabilities": None
         if outcome.probabilities is None
         else _absolute(outcome.probabilities),
+        "maps": {
+            role: array_record(_file(role), outcome.maps[role]) for role in _measured(outcome)
+        },
         "outcome": outcome.record(),
     }
 
@@ -119,11 +142,44 @@ def correction_files(folder: Path) -> tuple[Path, Path]:
     return folder / _CORRECTION, folder / _PREDICTION
 
 
-def _given(
-    t1: Volume, fa: Volume | None, md: Volume | None, tensors: Volume | None
-) -> dict[str, Volume]:
-    images = {"t1": t1, "fa": fa, "md": md, "tensors": tensors}
-    return {role: image for role, image in images.items() if image is not None}
+def read_series(folder: Path, record: dict[str, Any]) -> Dwi:
+    """Return the series of ``segment_params``, its array in memory as float32.
+
+    Raises
+    ------
+    BrainstemALSError
+        As ``exchange.read_volume_record``.
+    """
+    volume = read_volume_record(folder, record)
+    return Dwi(
+        volume=Volume(np.array(volume.array, dtype=np.float32), volume.affine),
+        bvals=np.array(record["bvals"], dtype=float),
+        bvecs=np.array(record["bvecs"], dtype=float),
+        phase_encoding=record["phase_encoding"],
+        corrected=frozenset(record["corrected"]),
+        findings=tuple(Finding(**one) for one in record["findings"]),
+    )
+
+
+def _series_record(dwi: Dwi) -> dict[str, Any]:
+    return {
+        **array_record(_file("dwi"), dwi.volume),
+        "bvals": dwi.bvals.tolist(),
+        "bvecs": dwi.bvecs.tolist(),
+        "phase_encoding": dwi.phase_encoding,
+        "corrected": sorted(dwi.corrected),
+        "findings": [asdict(finding) for finding in dwi.findings],
+    }
+
+
+def _given(*images: Volume | None) -> dict[str, Volume]:
+    """Images by role, in the order of ``_IMAGES``; those that are None left out."""
+    pairs = zip(_IMAGES, images, strict=False)
+    return {role: image for role, image in pairs if image is not None}
+
+
+def _measured(outcome: Outcome) -> list[str]:
+    return [role for role in MEASURED_MAPS if role in outcome.maps]
 
 
 def _file(role: str) -> str:

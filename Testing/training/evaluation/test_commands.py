@@ -58,10 +58,12 @@ def test_synthetic_evaluation_tells_a_good_from_a_poor_segmenter(
     truth = structures_only(anatomy)
     good = knowing(truth)
     scores, model = synthetic.evaluate(["a"], 7, good)
-    assert [exam.fa is None for exam in good.seen] == [False, True]  # T1 + FA + MD, then T1 only
+    # With V1, without it, then the T1 alone.
+    seen = [(exam.fa is not None, exam.v1 is not None) for exam in good.seen]
+    assert seen == [(True, True), (True, False), (False, False)]
     page = synthetic.page_of(scores, model, 7, quick=True)
     tiers = [passed for text, passed in page.marks if text.startswith("tier")]
-    assert tiers == [True] * 4
+    assert tiers == [True] * 6
     text = write_page(page, tmp_path).read_text()
     assert text.startswith("# Segmentation of simulated exams of held-out anatomies (simulated")
     assert "knowing 0, sha256" in text
@@ -69,7 +71,7 @@ def test_synthetic_evaluation_tells_a_good_from_a_poor_segmenter(
 
     scores, model = synthetic.evaluate(["a"], 7, knowing(truth, shift=3))
     marks = synthetic.page_of(scores, model, 7, quick=True).marks
-    assert [passed for text, passed in marks if text.startswith("tier")] == [False] * 4
+    assert [passed for text, passed in marks if text.startswith("tier")] == [False] * 6
 
 
 def test_a_refused_exam_counts_as_nothing_found(one_anatomy):
