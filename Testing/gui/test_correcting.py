@@ -131,9 +131,10 @@ def test_fa_and_md_come_from_a_tensor_volume(host, panel, exam, patient, tmp_pat
     host.choose(panel.ui.dtiSelector, dti)
     segmented(host, panel)
     assert panel.messages.text == ""
-    assert panel.visit.outcome.modalities == ("t1", "fa", "md")
+    assert panel.visit.outcome.modalities == ("t1", "fa", "md", "v1")
 
-    # An approved case keeps the maps that the prediction was made with.
+    # An approved case keeps the maps that the prediction was made with, as far as the store knows
+    # them: directions are none that it holds.
     from BrainstemALSLib.annotation.store import CaseStore
 
     panel.ui.subjectEdit.text, panel.ui.annotatorEdit.text = "P-07", "R-01"
