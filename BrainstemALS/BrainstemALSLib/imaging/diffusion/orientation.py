@@ -147,13 +147,13 @@ def check_orientation(
     """
     coherence = fibre_coherence(tensors, mask)
     finding, matrix = _judged(coherence)
-    axes = image_axes(dwi.volume.affine)
-    turn = axes @ matrix @ axes.T
     if finding is not None:
         dwi = replace(dwi, findings=(*dwi.findings, finding))
-    if not np.array_equal(matrix, np.eye(3)):
-        dwi = replace(dwi, bvecs=dwi.bvecs @ turn.T)
-    return dwi, coherence, turn
+    if matrix is None:
+        return dwi, coherence, np.eye(3)
+    axes = image_axes(dwi.volume.affine)
+    turn = axes @ matrix @ axes.T
+    return replace(dwi, bvecs=dwi.bvecs @ turn.T), coherence, turn
 
 
 def image_axes(affine: np.ndarray) -> np.ndarray:
@@ -187,15 +187,14 @@ def in_words(matrix: np.ndarray) -> str:
     return " and ".join(parts) or "no gradient axis is flipped or exchanged"
 
 
-def _judged(coherence: Coherence) -> tuple[Finding | None, np.ndarray]:
-    """What to tell, and the transform to apply."""
-    keep = np.eye(3)
+def _judged(coherence: Coherence) -> tuple[Finding | None, np.ndarray | None]:
+    """What to tell, and the transform to apply if any."""
     if coherence.voxels < FEWEST_VOXELS or coherence.blocks < FEWEST_BLOCKS:
-        return _unchecked("too few voxels have a clear fibre direction"), keep
+        return _unchecked("too few voxels have a clear fibre direction"), None
     if coherence.best == 0:
         if coherence.lead < HINT:
-            return _unchecked("another order of its axes would fit about as well"), keep
-        return None, keep
+            return _unchecked("another order of its axes would fit about as well"), None
+        return None, None
     matrix = coherence.transforms[coherence.best]
     words = in_words(matrix)
     if coherence.lead < CLEAR:
@@ -205,7 +204,7 @@ def _judged(coherence: Coherence) -> tuple[Finding | None, np.ndarray]:
             f"The gradient table may be wrong: the fibres fit together better if {words} "
             f"(by {coherence.errors[0]:.1f} standard errors), which is not clear enough to act on.",
             "Look at the colour-coded directions before using them; FA and MD do not depend on it.",
-        ), keep
+        ), None
     return Finding(
         "gradients_corrected",
         "warning",
