@@ -154,7 +154,7 @@ def test_what_is_missing_is_told_from_it(made, tmp_path):
         [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     first = json.loads(outcome.stdout.splitlines()[0])
-    assert "Everything that segmenting needs is installed" in first["text"]
+    assert "Everything that is needed is installed" in first["text"]
 
 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="CMake is not installed")
