@@ -60,8 +60,8 @@ def on_grid(outcome, array) -> np.ndarray:
 
 
 def test_an_exam_with_tensors_comes_back_measured(outcome, t1):
-    assert outcome.modalities == ("t1", "fa", "md")
-    assert set(outcome.resampled) == {"fa", "md"}
+    assert outcome.modalities == ("t1", "fa", "md", "v1")
+    assert set(outcome.resampled) == {"fa", "md", "v1"}
     assert outcome.device == "cpu"
     assert outcome.device_reason
     assert outcome.shape == t1.shape
