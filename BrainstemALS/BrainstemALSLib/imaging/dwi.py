@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..errors import BrainstemALSError
 from .finding import Finding
 from .volume import Volume
 
@@ -107,3 +108,13 @@ class TensorMaps:
             name: place(getattr(self, name)) for name in ("fa", "md", "ad", "rd", "b0", "residual")
         }
         return replace(self, **scalars, v1=place(self.v1, vectors=True))
+
+
+def not_used(refusal: BrainstemALSError) -> Finding:
+    """Return the finding for a series that costs the diffusion, not the exam."""
+    return Finding(
+        "diffusion_not_used",
+        "warning",
+        f"The diffusion series could not be used, only the T1 was: {refusal.problem}.",
+        refusal.remedy,
+    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import BrainstemALSError
 from .diffusion.process import DiffusionOptions, process_dwi
-from .dwi import TensorMaps
+from .dwi import TensorMaps, not_used
 from .exam import Exam
 from .finding import Finding
 from .registration import RegistrationOptions, register
@@ -105,7 +105,7 @@ def _fitted(
     try:
         maps = process_dwi(series, options.diffusion, inner)
     except BrainstemALSError as refusal:
-        return None, _noting(exam, *series.findings, _not_fitted(refusal))
+        return None, _noting(exam, *series.findings, not_used(refusal))
     exam = replace(_noting(exam, *maps.findings), facts={**exam.facts, "diffusion": maps.facts})
     return maps, _with(exam, maps)
 
@@ -125,13 +125,4 @@ def _left_aside() -> Finding:
         "info",
         "The diffusion series was not fitted, because maps were given with it.",
         "Give the series alone to have it fitted.",
-    )
-
-
-def _not_fitted(refusal: BrainstemALSError) -> Finding:
-    return Finding(
-        "diffusion_not_used",
-        "warning",
-        f"The diffusion series could not be used, only the T1 was: {refusal.problem}.",
-        refusal.remedy,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import BrainstemALSError, ExitCode
-from ..imaging.dwi import Dwi
+from ..imaging.dwi import Dwi, not_used
 from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from .volumes import dwi_from_node, tensors_from_node, volume_from_node
@@ -50,14 +50,5 @@ def exam_images(
         except BrainstemALSError as refusal:
             if role != "dwi" or refusal.code != ExitCode.UNSUITABLE_DIFFUSION:
                 raise
-            findings.append(_not_used(refusal))
+            findings.append(not_used(refusal))
     return images, tuple(findings)
-
-
-def _not_used(refusal: BrainstemALSError) -> Finding:
-    return Finding(
-        "diffusion_not_used",
-        "warning",
-        f"The diffusion series could not be used, only the T1 was: {refusal.problem}.",
-        refusal.remedy,
-    )
