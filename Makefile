@@ -86,6 +86,10 @@ evaluate: $(STAMP) ## Write the tables of docs/results
 	$(BIN)/python -m training.evaluation.synthetic $(ARGS)
 	$(BIN)/python -m training.evaluation.icbm
 	$(BIN)/python -m training.evaluation.real
+	$(BIN)/python -m training.evaluation.diffusion
+	$(BIN)/python -m training.evaluation.diffusion_values
+	$(BIN)/python -m training.evaluation.registration
+	$(BIN)/python -m training.evaluation.tractseg
 
 bench: $(STAMP) ## Measure time and memory beside ANTs
 	$(BIN)/python -m training.evaluation.bench $(ARGS)

@@ -237,7 +237,7 @@ def segment_to_folder(
             facts=result.exam.facts,
         )
         written = write_derivatives(
-            staged, stem, exam.t1, result.segmentation, result.measures, provenance
+            staged, stem, result.exam, result.segmentation, result.measures, provenance
         )
         if not probabilities:
             written = _without_probabilities(written)

@@ -86,6 +86,12 @@ def codes(panel):
     return {finding.code for finding in panel.visit.outcome.measures.findings}
 
 
+def measured(measures):
+    """Return the diffusion values that there are, by structure and metric."""
+    rows = measures.diffusion
+    return {(row.key, row.metric): row.value for row in rows if row.value is not None}
+
+
 def test_a_visit_with_a_series(host, panel, scanned, with_series, stroke, tmp_path):
     import slicer
 
@@ -121,6 +127,9 @@ def test_a_visit_with_a_series(host, panel, scanned, with_series, stroke, tmp_pa
     after = panel.visit.measures
     assert {one.code for one in outcome.exam_findings} <= {one.code for one in after.findings}
     assert {one.code for one in outcome.exam_findings} <= before
+    values = measured(after)
+    assert 0.1 < values["pons", "fa"] < 0.9
+    assert 0.4 < values["pons", "md"] < 1.5
 
     # The case that is approved holds the maps and not the series.
     ui.subjectEdit.text, ui.annotatorEdit.text = "ALS-017", "R-01"
@@ -151,6 +160,10 @@ def test_a_visit_with_a_series(host, panel, scanned, with_series, stroke, tmp_pa
     assert panel.messages.text == ""
     codes_now = {one.code for one in panel.visit.measures.findings}
     assert {one.code for one in outcome.exam_findings} <= codes_now
+    # The probabilities of the run are not in the scene: outlines alone weigh a little differently.
+    reloaded = measured(panel.visit.measures)
+    for place in (("pons", "fa"), ("pons", "md"), ("midbrain", "fa"), ("midbrain", "md")):
+        assert reloaded[place] == pytest.approx(values[place], rel=0.05), place
     assert slicer.mrmlScene.GetFirstNodeByName("Colour FA from DWI") is again.colours
 
 

@@ -188,3 +188,10 @@ def test_worst_comes_first_and_each_says_what_to_do(segmentation, t1):
 )
 def test_confidence_in_words(confidence, tier, word):
     assert confidence_word(confidence, tier) == word
+
+
+def test_every_channel_has_a_name_for_readers(segmentation, t1):
+    unused = dataclasses.replace(segmentation, unused=("fa", "v1"))
+    messages = [f.message for f in measure(unused, t1).findings if f.code.endswith("_not_used")]
+    assert messages[0].startswith("The FA map was not used")
+    assert messages[1].startswith("The V1 (direction) map was not used")

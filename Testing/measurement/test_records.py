@@ -29,6 +29,21 @@ def test_a_round_trip_through_strict_json(make_segmentation, segmentation, t1):
     assert math.isnan(next(row.confidence for row in back.volumes if row.key == "pyramid_left"))
 
 
+def test_diffusion_survives_and_older_records_have_none(
+    segmentation, t1, truth, make_maps, make_grid
+):
+    measures = measure(segmentation, t1, make_maps(truth, *make_grid((2.0,) * 3, (64, 64, 96))))
+    record = json.loads(json.dumps(measures_record(measures), allow_nan=False))
+    assert measures.diffusion
+    back = measures_from_record(record)
+    assert back.diffusion == measures.diffusion
+    assert back.diffusion_asymmetries == measures.diffusion_asymmetries
+
+    old = {key: value for key, value in record.items() if not key.startswith("diffusion")}
+    assert measures_from_record(old).diffusion == ()
+    assert measures_from_record(old).volumes == measures.volumes
+
+
 @pytest.mark.parametrize("change", ["volumes", "findings"])
 def test_a_record_of_another_version(segmentation, t1, change):
     record = measures_record(measure(segmentation, t1))

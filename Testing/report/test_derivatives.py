@@ -15,12 +15,15 @@ import pytest
 
 from BrainstemALSLib.anatomy import by_key
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.imaging.exam import Exam
 from BrainstemALSLib.measurement.measure import measure
 from BrainstemALSLib.report.derivatives import (
     derivative_names,
     write_dataset_description,
     write_derivatives,
 )
+from BrainstemALSLib.report.diffusion_files import DIFFUSION_FILES
+from BrainstemALSLib.report.naming import derivative_name
 from BrainstemALSLib.report.provenance import provenance_record, t1_checksum
 
 PREFIX = "sub-07_desc-brainstem"
@@ -44,7 +47,7 @@ def exam(segmentation):
 
 @pytest.fixture
 def written(tmp_path, t1, exam, provenance):
-    paths = write_derivatives(tmp_path, "sub-07", t1, exam, measure(exam, t1), provenance)
+    paths = write_derivatives(tmp_path, "sub-07", Exam(t1), exam, measure(exam, t1), provenance)
     return {path.name.removeprefix(f"{PREFIX}_"): path for path in paths}
 
 
@@ -61,8 +64,8 @@ def table(path):
 
 
 def test_everything_is_written_under_the_promised_names(written, tmp_path):
-    # Without maps there is no table of diffusion.
-    expected = set(derivative_names("sub-07")) - {"sub-07_desc-brainstem_diffusion.tsv"}
+    of_diffusion = {derivative_name("sub-07", *file) for file in DIFFUSION_FILES}
+    expected = set(derivative_names("sub-07")) - of_diffusion
     assert {path.name for path in written.values()} == expected
     assert {path.name for path in tmp_path.iterdir()} == expected
 
@@ -177,7 +180,7 @@ def test_same_result_gives_the_same_images(tmp_path, t1, exam, provenance):
     sums = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        write_derivatives(tmp_path / name, "sub-07", t1, exam, measures, provenance)
+        write_derivatives(tmp_path / name, "sub-07", Exam(t1), exam, measures, provenance)
         image = (tmp_path / name / f"{PREFIX}_dseg.nii.gz").read_bytes()
         sums.append(hashlib.sha256(image).hexdigest())
     assert sums[0] == sums[1]
@@ -185,7 +188,9 @@ def test_same_result_gives_the_same_images(tmp_path, t1, exam, provenance):
 
 def test_a_missing_folder_is_refused(tmp_path, t1, exam, provenance):
     with pytest.raises(BrainstemALSError) as refusal:
-        write_derivatives(tmp_path / "gone", "sub-07", t1, exam, measure(exam, t1), provenance)
+        write_derivatives(
+            tmp_path / "gone", "sub-07", Exam(t1), exam, measure(exam, t1), provenance
+        )
     assert refusal.value.code == ExitCode.OUTPUT_REFUSED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import SimpleITK as sitk
 
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.geometry import from_sitk
+from BrainstemALSLib.measurement.diffusion_value import DiffusionValue
 from BrainstemALSLib.scene.export import export_files, export_names, export_stem
 from BrainstemALSLib.scene.labelmap import placed
 from BrainstemALSLib.scene.results import show_outcome
@@ -27,7 +29,7 @@ def result(outcome, t1_node, paint):
     return shown
 
 
-def test_all_five_files_are_written(result, outcome, measures, t1, tmp_path):
+def test_all_files_are_written(result, outcome, measures, t1, tmp_path):
     folder = tmp_path / "Größe ß" / "日本"
 
     files = export_files(folder, STEM, result, measures)
@@ -51,6 +53,20 @@ def test_all_five_files_are_written(result, outcome, measures, t1, tmp_path):
         sheet = list(csv.DictReader(handle))
     assert float(sheet[0]["volume_soft_mm3"]) == measures.volumes[0].volume_soft_mm3
     assert len(sheet) == len(measures.volumes)
+
+
+def test_diffusion_is_exported_where_there_is_any(result, measures, tmp_path):
+    value = DiffusionValue("pyramid_left", "Pyramid", "structure", "left", "fa", 0.52)
+    files = export_files(tmp_path, STEM, result, replace(measures, diffusion=(value,)))
+
+    assert files[-1].name == f"{STEM}_desc-brainstem_diffusion.tsv"
+    with files[-1].open(encoding="utf-8") as handle:
+        (row,) = csv.DictReader(handle, delimiter="\t")
+    assert (row["key"], row["metric"], float(row["value"])) == ("pyramid_left", "fa", 0.52)
+
+    # A result without diffusion leaves no table of an earlier one behind.
+    export_files(tmp_path, STEM, result, measures, overwrite=True)
+    assert not files[-1].exists()
 
 
 def test_no_file_names_the_patient(result, measures, tmp_path):
@@ -95,7 +111,7 @@ def test_the_stem_is_a_code_and_a_date():
             export_stem(code)
         assert refusal.value.code == ExitCode.USAGE
         assert code == "" or code not in str(refusal.value)
-    assert len(export_names("sub-1")) == 5
+    assert len(export_names("sub-1")) == 6
 
 
 def test_an_empty_segmentation_is_exported_too(result, outcome, measures, t1_node, tmp_path):

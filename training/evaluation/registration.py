@@ -1,6 +1,6 @@
 """Measures the registration of diffusion maps to the T1 on simulated heads.
 
-    python -m training.evaluation.registration [--seed 7] [--quick]
+    python -m training.evaluation.registration [--seed 21] [--quick]
 
 Starts up to 10 degrees and 10 mm, pairs that do not belong together, and distortion along the phase
 encoding. The truth is known because everything is computed; no scanner was involved.
@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from BrainstemALSLib.errors import BrainstemALSError
-from BrainstemALSLib.imaging.registration import RegistrationOptions, register
+from BrainstemALSLib.imaging.registration import Alignment, RegistrationOptions, register
 from BrainstemALSLib.imaging.registration.quality import ACCEPTED, DOUBTFUL, quality_of
 from BrainstemALSLib.imaging.registration.region import region_around
-from BrainstemALSLib.imaging.registration.to_t1 import contrasts_of
 from BrainstemALSLib.phantom.patient import SIMULATED
 from BrainstemALSLib.report.registration_figure import registration_figure
 
@@ -40,10 +39,10 @@ def measure_starts(heads: list[cases.Case], starts: int, seed: int) -> list[tupl
         low = case.centre[2] - SLAB_MM / 2
         slab = cases.cut(case.maps, low, low + SLAB_MM)
         kinds = {
-            "b0, whole head": case.maps,
-            f"b0, slab of {SLAB_MM:g} mm": slab,
-            "MD, whole head": cases.with_contrast(case.maps, "MD"),
-            "FA, whole head": cases.with_contrast(case.maps, "FA"),
+            "all maps, whole head": case.maps,
+            f"all maps, slab of {SLAB_MM:g} mm": slab,
+            "only b0, whole head": cases.with_contrast(case.maps, "b0"),
+            "only MD, whole head": cases.with_contrast(case.maps, "MD"),
         }
         for _ in range(starts):
             move = cases.wrong_start(case, rng)
@@ -94,7 +93,7 @@ def measure_wrong_pairs(heads: list[cases.Case], seed: int) -> list[tuple]:
     def unmoved(what: str, number: int, case: cases.Case, shift) -> None:
         matrix = np.eye(4)
         matrix[:3, 3] = shift
-        image = contrasts_of(case.maps.moved(matrix))["b0"]
+        image = case.maps.moved(matrix).fa
         quality = quality_of(image, case.t1, region_around(case.centre, case.t1))
         verdict = "used" if quality >= DOUBTFUL else "refused"
         rows.append((what, number + 1, quality, verdict, "quality of this place only"))
@@ -239,9 +238,14 @@ def page_of(
             "Error: mean distance of the voxels of the brainstem from where they belong.",
             f"Quality: see imaging/registration/quality.py; maps are used from {DOUBTFUL:g}, "
             f"without a warning from {ACCEPTED:g}.",
-            "A mirrored map and another head that lies alike are not told from a right pair: a "
-            "head is its own mirror image, and two heads fit each other as well as a distorted map "
-            "fits its own. Whether FA and T1 are of one patient must be known from elsewhere.",
+            "The quality does not notice errors of 2 mm, and of 3 mm hardly: it keeps wrong places "
+            "out, it does not measure the error.",
+            "A map that is mirrored left to right is not told reliably from a right one, because a "
+            "head is nearly its own mirror image. Another head fits worse than the right one, but "
+            "not so much worse than real pairs may. Whether maps and T1 are of one patient, and "
+            "which side is which, must be known from elsewhere.",
+            "The contrast that is used first, the box around the brainstem and the stiffness of "
+            "the straightening were chosen on other heads (seeds 7-13) than these.",
             "The simulated heads are cleaner than real ones: one deformed average anatomy, no "
             "artefacts but noise, T1 and maps from the same tissue. Quality on real pairs is lower "
             "(see tractseg.md), and the thresholds leave room for that.",
@@ -259,15 +263,14 @@ def draw(case: cases.Case, seed: int, starts: int, folder: Path) -> None:
     maps = case.maps.moved(worst)
     found = register(maps, case.t1, case.centre)
     folder.mkdir(parents=True, exist_ok=True)
-    registration_figure(
-        case.t1, maps, found, case.centre, folder / "registration.png", note="Simulated patient."
-    )
+    alignment = Alignment(maps, case.centre, found)
+    registration_figure(case.t1, alignment, folder / "registration.png", note="Simulated patient.")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=7, help="of heads, starts and noise")
+    parser.add_argument("--seed", type=int, default=21, help="of heads, starts and noise")
     parser.add_argument("--quick", action="store_true", help="one head, two starts, own page")
     parser.add_argument("--out", type=Path, help="folder instead of docs/results")
     options = parser.parse_args(arguments)

@@ -106,11 +106,13 @@ def error_mm(points: np.ndarray, transform: np.ndarray) -> float:
 
 def with_contrast(maps: TensorMaps, contrast: str) -> TensorMaps:
     """Return maps that leave registration only one contrast: ``b0``, ``MD`` or ``FA``."""
-    if contrast == "b0":
-        return maps
-    maps = replace(maps, b0=None)
     empty = Volume(np.zeros(maps.md.shape, np.float32), maps.md.affine)
-    return maps if contrast == "MD" else replace(maps, md=empty)
+    if contrast == "b0":
+        # Registration learns from MD where the mask is, so that stays; b0 comes before it.
+        return replace(maps, fa=empty)
+    if contrast == "MD":
+        return replace(maps, fa=empty, b0=None)
+    return replace(maps, md=empty, b0=None)
 
 
 def cut(maps: TensorMaps, low_mm: float, high_mm: float) -> TensorMaps:

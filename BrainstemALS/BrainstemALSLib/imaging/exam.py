@@ -16,6 +16,7 @@ from .dwi import Dwi
 from .finding import Finding
 from .person import Person
 from .reading import read_volume
+from .registration import Alignment
 from .volume import Volume
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Exam:
         What reading and preparing found.
     facts : dict
         How the diffusion was prepared: numbers and words for the provenance.
+    alignment : Alignment or None
+        How the maps were laid on the T1, where that was tried.
     """
 
     t1: Volume
@@ -65,6 +68,7 @@ class Exam:
     person: Person = field(default_factory=Person)
     findings: tuple[Finding, ...] = ()
     facts: dict[str, object] = field(default_factory=dict)
+    alignment: Alignment | None = None
 
     @property
     def maps(self) -> dict[str, Volume]:

@@ -16,7 +16,7 @@ from .diffusion.process import DiffusionOptions, process_dwi
 from .dwi import TensorMaps, not_used
 from .exam import Exam
 from .finding import Finding
-from .registration import RegistrationOptions, register
+from .registration import Alignment, RegistrationOptions, register
 
 Progress = Callable[[str, float, str], None]
 
@@ -66,7 +66,7 @@ def prepare(
     -------
     Exam
         ``dwi`` is None; ``fa``, ``md``, ``ad``, ``rd`` and ``v1`` are there as far as they could be
-        made; ``findings`` and ``facts`` say what happened.
+        made; ``findings``, ``facts`` and ``alignment`` say what happened.
     """
     options = options or PreparationOptions()
     report = progress or (lambda *_: None)
@@ -85,6 +85,7 @@ def prepare(
         exam,
         findings=(*exam.findings, *done.findings),
         facts={**exam.facts, "registration": done.facts},
+        alignment=Alignment(maps, np.asarray(centre), done),
     )
     return _with(exam, done.maps if done.ok else None)
 

@@ -1,14 +1,15 @@
 """FA, MD, AD and RD of structures and composites, away from cerebrospinal fluid.
 
 A voxel of 2 mm at the surface of the brainstem holds fluid, whose MD is four times that of tissue:
-a tenth of fluid raises MD by a third of what ALS research looks for tenfold. The mean over a label
-is therefore biased, and more so where there is atrophy. Here every voxel is weighted by
+a tenth of fluid raises MD by 0.2, ten times what is planned for the corticospinal tract in ALS
+(``phantom.effects``). The mean over a label is therefore biased, and more so where there is
+atrophy. Here every voxel is weighted by
 
     w = p^2 (1 - c / 0.1)    where p >= 0.5 and c < 0.1,    else 0
 
 with p the part of the voxel that the structure takes and c the part that is fluid (``mixture``):
 an erosion with a soft edge. Weights come from the geometry and from neighbours, not from the value
-that is measured.
+that is measured. Structures as thin as a voxel, or with fluid in all their voxels, get no value.
 """
 
 from __future__ import annotations
@@ -22,20 +23,16 @@ import numpy as np
 from ..anatomy import by_key, composites
 from ..imaging.volume import Volume
 from ..segmentation.result import Segmentation
+from .diffusion_value import METRICS, DiffusionValue
 from .mixture import Mixture, Support, mixture_of, support_of, values_at
 from .volumes import COMPOSITE_NAMES
-
-METRICS = {"fa": "", "md": "1e-3 mm2/s", "ad": "1e-3 mm2/s", "rd": "1e-3 mm2/s"}
-"""Metric to unit; FA has none."""
-
-CORE_SHARE = 0.5
-"""Part of a voxel that a structure has to take (our choice): more than everything else in it."""
-LOOSE_SHARE, STRICT_SHARE = 0.25, 0.75
-"""Other choices of ``CORE_SHARE``, whose means say how much depends on it: the odds of 1:3 and 3:1
-that the half range of a volume is taken between."""
-MAXIMUM_FLUID = 0.1
-"""Part of fluid from which a voxel counts for nothing (our choice): it raises an MD of 0.8 by a
-quarter. The weight falls towards it, so that voxels without fluid lead."""
+from .weighting import (
+    CORE_SHARE,
+    core_weights,
+    effective_number,
+    outline_error,
+    weighted_mean_sd,
+)
 
 HIGHEST_MD = 2.0
 """1e-3 mm2/s; above it a voxel is mostly fluid and counts for no metric. Half tissue and half free
@@ -52,65 +49,6 @@ FEW_VOXELS = 5.0
 uncertain by a third."""
 SMALLEST_COVERAGE, WHOLE_COVERAGE = 0.5, 0.9
 """Part of a structure that the map has to show for a value, and for no remark (our choice)."""
-
-
-@dataclass(frozen=True)
-class DiffusionValue:
-    """One metric of one structure, composite or tier C nucleus.
-
-    Attributes
-    ----------
-    key, name : str
-    kind : str
-        ``structure``, ``composite``, or ``sampled``: a nucleus that is not outlined, whose value is
-        that of the voxels where it is expected.
-    side : str
-        ``left``, ``right``, ``midline`` or ``both``.
-    metric : str
-        ``fa`` (0-1), ``md``, ``ad`` or ``rd`` (1e-3 mm2/s).
-    value : float or None
-        Weighted mean; None with the reason in ``remark``.
-    sd : float or None
-        Weighted standard deviation over the voxels.
-    n_effective : float
-        ``(sum w)^2 / sum w^2``: how many voxels of equal weight would be as good. Voxels of the map
-        as it was given: of a map that was interpolated to finer voxels it is too large.
-    standard_error : float or None
-        ``sd / sqrt(n_effective)``. It holds noise and the variation of tissue, and takes voxels for
-        independent. It holds neither errors of the registration nor of the outline.
-    half_range : float or None
-        Half the range between the means with the outline drawn looser and stricter (a quarter and
-        three quarters of a voxel); for a sampled nucleus, half the range when its place moves by
-        the residual of the fit along each axis.
-    uncertainty : float or None
-        ``sqrt(standard_error^2 + half_range^2)``, what is shown as ±: both causes, taken for
-        independent. Registration and fit of the tensors come on top.
-    weight_mm3 : float
-        Sum of the weights times the voxel volume.
-    fluid_share : float or None
-        Weighted mean of the part of fluid in the voxels used, 0-1.
-    fit_residual_mm : float or None
-        Of a sampled nucleus: how far centroids of drawn structures lie from where the fit puts
-        them, root mean square.
-    remark : str
-        Why there is no value, or what limits it; empty otherwise.
-    """
-
-    key: str
-    name: str
-    kind: str
-    side: str
-    metric: str
-    value: float | None
-    sd: float | None = None
-    n_effective: float = 0.0
-    standard_error: float | None = None
-    half_range: float | None = None
-    uncertainty: float | None = None
-    weight_mm3: float = 0.0
-    fluid_share: float | None = None
-    fit_residual_mm: float | None = None
-    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +69,12 @@ class Field:
     metric: str
     mixture: Mixture
     values: np.ndarray
+    affine: np.ndarray
+
+    def places_at(self, points_ras: np.ndarray) -> np.ndarray:
+        """Return the position in the mixture of the voxel around each point (n, 3); -1 for none."""
+        to_index = np.linalg.inv(self.affine)
+        return self.mixture.places_of(points_ras @ to_index[:3, :3].T + to_index[:3, 3])
 
 
 def diffusion_values(
@@ -180,7 +124,7 @@ def diffusion_fields(support: Support, maps: Mapping[str, Volume]) -> list[Field
         if md is not None:
             diffusivity = values_at(md, voxels @ affine[:3, :3].T + affine[:3, 3])
             usable &= (diffusivity >= LOWEST_MD) & (diffusivity <= HIGHEST_MD)
-        fields.append(Field(metric, mixtures[grid], np.where(usable, values, np.nan)))
+        fields.append(Field(metric, mixtures[grid], np.where(usable, values, np.nan), affine))
     return fields
 
 
@@ -228,7 +172,7 @@ def _measured(target: Target, field: Field, volume_mm3: float) -> DiffusionValue
         )
     mean, sd = weighted_mean_sd(values, weights)
     error = sd / math.sqrt(count)
-    half_range = _half_range(values, share, fluid, mean)
+    outline = outline_error(values, share, fluid, mean)
     remarks = []
     if count < FEW_VOXELS:
         remarks.append(f"few voxels ({count:.1f})")
@@ -240,61 +184,12 @@ def _measured(target: Target, field: Field, volume_mm3: float) -> DiffusionValue
         sd=sd,
         n_effective=count,
         standard_error=error,
-        half_range=half_range,
-        uncertainty=math.hypot(error, half_range),
+        outline_error=outline,
+        uncertainty=math.hypot(error, outline),
         weight_mm3=total_mm3,
         fluid_share=float(np.average(fluid, weights=weights)),
         remark="; ".join(remarks),
     )
-
-
-def core_weights(share: np.ndarray, fluid: np.ndarray, core: float) -> np.ndarray:
-    """Return the weights of voxels, see the head of this module.
-
-    Parameters
-    ----------
-    share, fluid : numpy.ndarray, shape (n,)
-        Parts of each voxel, 0-1.
-    core : float
-        Smallest share that counts.
-    """
-    weights = np.square(share, dtype=np.float64) * fluid_factor(fluid)
-    return np.where(share >= core, weights, 0.0)
-
-
-def fluid_factor(fluid: np.ndarray) -> np.ndarray:
-    """Return the factor 0-1 by which fluid in a voxel lowers its weight."""
-    return np.clip(1.0 - fluid / MAXIMUM_FLUID, 0.0, 1.0)
-
-
-def effective_number(weights: np.ndarray) -> float:
-    """Return ``(sum w)^2 / sum w^2`` (Kish 1965, Survey Sampling); 0 without weights.
-
-    Examples
-    --------
-    >>> effective_number(np.array([2.0, 2.0, 2.0, 0.0]))
-    3.0
-    """
-    square = float(np.square(weights).sum())
-    return float(weights.sum()) ** 2 / square if square > 0 else 0.0
-
-
-def weighted_mean_sd(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return mean and standard deviation, unbiased for independent values of equal spread."""
-    total = float(weights.sum())
-    mean = float((weights * values).sum()) / total
-    squares = float((weights * np.square(values - mean)).sum())
-    freedom = total - float(np.square(weights).sum()) / total
-    return mean, math.sqrt(squares / freedom)
-
-
-def _half_range(values: np.ndarray, share: np.ndarray, fluid: np.ndarray, mean: float) -> float:
-    means = [mean]
-    for core in (LOOSE_SHARE, STRICT_SHARE):
-        weights = core_weights(share, fluid, core)
-        if weights.sum() > 0:
-            means.append(float(np.average(values, weights=weights)))
-    return (max(means) - min(means)) / 2
 
 
 def _why_none(share: np.ndarray, fluid: np.ndarray) -> str:

@@ -12,9 +12,13 @@ from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from ..segmentation.result import Segmentation
 from .asymmetry import Asymmetry, asymmetries
-from .diffusion import DiffusionValue, diffusion_values
+from .diffusion import diffusion_values
+from .diffusion_asymmetry import DiffusionAsymmetry, diffusion_asymmetries
+from .diffusion_findings import diffusion_findings
+from .diffusion_value import DiffusionValue
 from .intracranial import Intracranial, intracranial_volume
-from .quality import quality_findings
+from .quality import quality_findings, worst_first
+from .sampled import sampled_values
 from .volumes import StructureVolume, structure_volumes
 
 
@@ -33,7 +37,9 @@ class Measures:
     findings : tuple of Finding
         What limits these numbers, worst first.
     diffusion : tuple of DiffusionValue
-        Every metric of structures, then of composites; empty without maps.
+        Every metric of structures, of composites, then of the nuclei of tier C; empty without maps.
+    diffusion_asymmetries : tuple of DiffusionAsymmetry
+        One per left/right pair and metric.
     """
 
     volumes: tuple[StructureVolume, ...]
@@ -41,6 +47,7 @@ class Measures:
     intracranial: Intracranial
     findings: tuple[Finding, ...]
     diffusion: tuple[DiffusionValue, ...] = ()
+    diffusion_asymmetries: tuple[DiffusionAsymmetry, ...] = ()
 
 
 def measure(
@@ -76,5 +83,10 @@ def measure(
     pairs = asymmetries(volumes)
     intracranial = intracranial_volume(segmentation, volumes)
     findings = quality_findings(segmentation, t1, volumes, pairs, intracranial)
-    diffusion = diffusion_values(segmentation, maps or {})
-    return Measures(volumes, pairs, intracranial, findings, diffusion)
+    diffusion = (
+        *diffusion_values(segmentation, maps or {}),
+        *sampled_values(segmentation, maps or {}),
+    )
+    diffusion_pairs = diffusion_asymmetries(diffusion)
+    findings = worst_first((*findings, *diffusion_findings(diffusion, diffusion_pairs)))
+    return Measures(volumes, pairs, intracranial, findings, diffusion, diffusion_pairs)

@@ -38,6 +38,29 @@ OUTSIDE_SHARE = 0.9
 """A voxel with so much background tells what the background is made of (our choice)."""
 
 
+class VoxelIndex:
+    """Finds voxels of a list by their place.
+
+    Parameters
+    ----------
+    voxels : numpy.ndarray, shape (n, 3)
+        Indices in a grid, at least one.
+    """
+
+    def __init__(self, voxels: np.ndarray):
+        self._first = voxels.min(axis=0)
+        self._rows = np.full(voxels.max(axis=0) - self._first + 1, -1, np.int32)
+        self._rows[tuple((voxels - self._first).T)] = np.arange(len(voxels))
+
+    def nearest(self, index: np.ndarray) -> np.ndarray:
+        """Return the position in the list of the voxel at each index (n, 3), rounded; -1: none."""
+        place = np.rint(index).astype(np.intp) - self._first
+        inside = ((place >= 0) & (place < self._rows.shape)).all(axis=1)
+        found = np.full(len(index), -1, np.int32)
+        found[inside] = self._rows[tuple(place[inside].T)]
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class Support:
     """The voxels of a T1 that hold any structure.
@@ -60,24 +83,15 @@ class Support:
     labels: Volume
 
     @cached_property
-    def _lookup(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row by voxel (-1: none) in a box, and the first voxel of the box."""
-        first = self.voxels.min(axis=0)
-        rows = np.full(self.voxels.max(axis=0) - first + 1, -1, np.int32)
-        rows[tuple((self.voxels - first).T)] = np.arange(len(self.voxels))
-        return rows, first
+    def _index(self) -> VoxelIndex:
+        return VoxelIndex(self.voxels)
 
     def rows_at(self, index: np.ndarray) -> np.ndarray:
         """Return the row of the voxel nearest to each index (n, 3) of the T1's grid; -1 for none.
 
         Indices are those of the whole T1, with fractions.
         """
-        rows, first = self._lookup
-        nearest = np.rint(index).astype(np.intp) - first
-        inside = ((nearest >= 0) & (nearest < rows.shape)).all(axis=1)
-        found = np.full(len(index), -1, np.int32)
-        found[inside] = rows[tuple(nearest[inside].T)]
-        return found
+        return self._index.nearest(index)
 
     def together(self, keys: tuple[str, ...]) -> np.ndarray:
         """Return the probability, shape (n,), of several structures as one."""
@@ -126,6 +140,19 @@ class Mixture:
     shares: np.ndarray
     fluid: np.ndarray
     voxel_volume: float
+
+    @cached_property
+    def _index(self) -> VoxelIndex:
+        return VoxelIndex(self.voxels)
+
+    def places_of(self, index: np.ndarray) -> np.ndarray:
+        """Return the position of the voxel at each index (n, 3) of the grid of the maps; -1: none.
+
+        Indices are rounded.
+        """
+        if not len(self.voxels):
+            return np.full(len(index), -1, np.int32)
+        return self._index.nearest(index)
 
     def together(self, keys: tuple[str, ...]) -> np.ndarray:
         """Return the share, shape (n,), of several structures as one."""

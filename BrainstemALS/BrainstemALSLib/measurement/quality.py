@@ -25,6 +25,8 @@ ANISOTROPY_RATIO = 2.0
 ASYMMETRY_PERCENT = 40.0
 """Above this a failed segmentation, a tilted head or a lesion is likelier than normal variation."""
 
+_CHANNEL_NAMES = {"v1": "V1 (direction)"}
+
 
 def quality_findings(
     segmentation: Segmentation,
@@ -55,7 +57,12 @@ def quality_findings(
         *_other_grids(segmentation.resampled),
         *_labels_alone(segmentation),
     ]
-    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+    return worst_first(found)
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in the order in which they should be read."""
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def _field_of_view(touches_border: dict[str, float]) -> Iterator[Finding]:
@@ -195,7 +202,7 @@ def _missing_input(segmentation: Segmentation, intracranial: Intracranial) -> It
         yield Finding(
             f"{name}_not_used",
             "warning",
-            f"The {name.upper()} map was not used: it does not show the whole brainstem.",
+            f"The {channel_name(name)} map was not used: it does not show the whole brainstem.",
             "Check that it is aligned with the T1 and reaches to below the medulla.",
         )
     if tuple(segmentation.modalities) == ("t1",):
@@ -203,8 +210,19 @@ def _missing_input(segmentation: Segmentation, intracranial: Intracranial) -> It
             "t1_only",
             "info",
             "Only the T1 was used; tracts and nuclei of the brainstem have little contrast on it.",
-            "Give FA and MD maps too, if diffusion was acquired.",
+            "Give the diffusion series or its FA and MD maps too, if diffusion was acquired.",
         )
+
+
+def channel_name(channel: str) -> str:
+    """Return what readers call a channel.
+
+    Examples
+    --------
+    >>> channel_name("fa"), channel_name("v1")
+    ('FA', 'V1 (direction)')
+    """
+    return _CHANNEL_NAMES.get(channel, channel.upper())
 
 
 def _other_grids(resampled: dict[str, tuple[float, float, float]]) -> Iterator[Finding]:
@@ -212,7 +230,8 @@ def _other_grids(resampled: dict[str, tuple[float, float, float]]) -> Iterator[F
         yield Finding(
             f"{name}_resampled",
             "info",
-            f"The {name.upper()} map lies on another grid ({_size(spacing)} mm) and was resampled.",
+            f"The {channel_name(name)} map lies on another grid ({_size(spacing)} mm) and was "
+            "resampled.",
             "Nothing needs to be done where the map lies on the T1; look at both together.",
         )
 

@@ -9,7 +9,8 @@ from typing import Any
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
 from .asymmetry import Asymmetry
-from .diffusion import DiffusionValue
+from .diffusion_asymmetry import DiffusionAsymmetry
+from .diffusion_value import DiffusionValue
 from .intracranial import Intracranial
 from .measure import Measures
 from .volumes import StructureVolume
@@ -26,6 +27,7 @@ def measures_record(measures: Measures) -> dict[str, Any]:
         "intracranial": asdict(measures.intracranial),
         "findings": [asdict(finding) for finding in measures.findings],
         "diffusion": [asdict(value) for value in measures.diffusion],
+        "diffusion_asymmetries": [asdict(pair) for pair in measures.diffusion_asymmetries],
     }
 
 
@@ -45,6 +47,9 @@ def measures_from_record(record: dict[str, Any]) -> Measures:
             findings=tuple(Finding(**row) for row in record["findings"]),
             # Scenes of versions that did not measure it have none.
             diffusion=tuple(DiffusionValue(**row) for row in record.get("diffusion", ())),
+            diffusion_asymmetries=tuple(
+                DiffusionAsymmetry(**row) for row in record.get("diffusion_asymmetries", ())
+            ),
         )
     except (KeyError, TypeError):
         raise BrainstemALSError(

@@ -15,7 +15,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from ..imaging.dwi import Dwi
-from ..imaging.geometry import box_around, resample
+from ..imaging.geometry import box_around
 from ..imaging.volume import Volume
 from .diffusion_head import ELEMENTS, DiffusionHead, full_tensors
 
@@ -162,19 +162,18 @@ def simulate_dwi(
     """
     faults = faults or Faults()
     rng = np.random.default_rng(seed)
-    affine, n = protocol.affine, len(protocol.bvals)
-    around = _around(protocol)
+    n = len(protocol.bvals)
     images = np.empty((*protocol.shape, n), np.float32)
-    there = head.s0.array > 1e-3
-    elements, s0 = head.tensors.array[there], head.s0.array[there]
+    places, piled = _places(protocol, faults)
     for volume in range(n):
-        turn, to_head = _to_head(protocol, faults, volume, around)
+        turn, to_head = _to_head(protocol, faults, volume)
         gradient = turn.T @ protocol.bvecs[volume]
-        weighted = np.zeros(head.s0.shape, np.float32)
-        weighted[there] = s0 * _attenuation(elements, gradient, protocol.bvals[volume])
-        placed = Volume(weighted, np.linalg.inv(to_head) @ head.s0.affine)
+        points = to_head[:3, :3] @ places + to_head[:3, 3:]
+        s0, elements = _sampled(head, points)
+        signal = s0 * _attenuation(elements, gradient, protocol.bvals[volume])
         # What is squeezed together shines brighter.
-        images[..., volume] = _scan(placed, protocol, faults) * np.linalg.det(to_head[:3, :3])
+        signal *= piled * np.linalg.det(to_head[:3, :3])
+        images[..., volume] = signal.reshape(protocol.shape)
     images *= SCALE
     for volume, cut in faults.dropouts:
         images[:, :, cut, volume] *= DROPOUT_FACTOR
@@ -184,14 +183,14 @@ def simulate_dwi(
             real = images[..., volume] + sigma * rng.standard_normal(protocol.shape, np.float32)
             imaginary = sigma * rng.standard_normal(protocol.shape, np.float32)
             images[..., volume] = np.hypot(real, imaginary)
-    truth = resample(head.tensors, protocol.shape, affine, antialias=False).array
+    truth = _sampled(head, _places(protocol, Faults())[0])[1].reshape(*protocol.shape, -1)
     dwi = Dwi(
-        Volume(images, affine),
+        Volume(images, protocol.affine),
         np.asarray(protocol.bvals, float),
         np.asarray(protocol.bvecs, float),
         protocol.phase_encoding,
     )
-    return SimulatedDwi(dwi, Volume(full_tensors(truth), affine))
+    return SimulatedDwi(dwi, Volume(full_tensors(truth), protocol.affine))
 
 
 def with_gradients(dwi: Dwi, matrix: np.ndarray) -> Dwi:
@@ -205,10 +204,6 @@ def _attenuation(elements: np.ndarray, gradient: np.ndarray, bval: float) -> np.
     return np.exp(-bval * 1e-3 * (elements @ np.array(factors, np.float32)))
 
 
-def _around(protocol: Protocol) -> np.ndarray:
-    return np.asarray(protocol.centre, float)
-
-
 def _phase_axis(protocol: Protocol) -> tuple[int, np.ndarray]:
     """Number of the image's axis along which it is distorted, and its direction in RAS."""
     axis = PATIENT_AXES.index(protocol.phase_encoding[0])
@@ -216,10 +211,9 @@ def _phase_axis(protocol: Protocol) -> tuple[int, np.ndarray]:
     return axis, sign * protocol.rotation[:, axis]
 
 
-def _to_head(
-    protocol: Protocol, faults: Faults, volume: int, around: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _to_head(protocol: Protocol, faults: Faults, volume: int) -> tuple[np.ndarray, np.ndarray]:
     """Rotation of the head, and the affine (RAS) from where a voxel lies to the head's tissue."""
+    around = np.asarray(protocol.centre, float)
     turn, shift = np.eye(3), np.zeros(3)
     if faults.motion is not None:
         turn = Rotation.from_rotvec(faults.motion[volume, :3], degrees=True).as_matrix()
@@ -234,20 +228,34 @@ def _to_head(
     return turn, to_head
 
 
-def _scan(placed: Volume, protocol: Protocol, faults: Faults) -> np.ndarray:
+def _places(protocol: Protocol, faults: Faults) -> tuple[np.ndarray, np.ndarray | float]:
+    """Where the signal of each voxel comes from, (3, m) RAS mm, and how much of it is piled up."""
     affine = protocol.affine
+    index = np.indices(protocol.shape, dtype=np.float32).reshape(3, -1)
+    places = affine[:3, :3].astype(np.float32) @ index + affine[:3, 3:].astype(np.float32)
     if not faults.epi_mm:
-        return resample(placed, protocol.shape, affine, antialias=False).array
-    axis, direction = _phase_axis(protocol)
-    image = resample(placed, protocol.shape, affine, antialias=False).array
-    index = np.indices(protocol.shape, dtype=np.float32)
-    places = np.moveaxis(index, 0, -1) @ affine[:3, :3].T + affine[:3, 3]
-    offset = (places - _EPI_CENTRE_RAS) / _EPI_SIGMA_MM
-    blob = np.exp(-0.5 * (offset**2).sum(-1)).astype(np.float32)
-    step = protocol.spacing[axis]
-    sign = np.sign(protocol.rotation[:, axis] @ direction)
-    shift = np.float32(sign * faults.epi_mm / step) * blob
-    index[axis] += shift
-    # Where voxels are squeezed together their signal adds up: the Jacobian of the shift.
-    piled = 1 + np.gradient(shift, axis=axis)
-    return ndimage.map_coordinates(image, index, order=3, mode="nearest") * piled
+        return places, 1.0
+    direction = _phase_axis(protocol)[1]
+    offset = (places - _EPI_CENTRE_RAS[:, None]) / _EPI_SIGMA_MM[:, None]
+    blob = np.exp(-0.5 * (offset**2).sum(0))
+    shift = faults.epi_mm * blob
+    # The Jacobian of the shift, along its own direction.
+    slope = -shift * (offset / _EPI_SIGMA_MM[:, None] * direction[:, None]).sum(0)
+    return places + direction[:, None] * shift, 1.0 + slope
+
+
+def _sampled(head: DiffusionHead, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unweighted signal (m,) and tensor elements (m, 6) at points (3, m), RAS mm.
+
+    Tensor and signal are interpolated, never the weighted image: a mixture of exponentials would
+    be no tensor's.
+    """
+    to_voxels = np.linalg.inv(head.s0.affine)
+    index = to_voxels[:3, :3] @ points + to_voxels[:3, 3:]
+    s0 = ndimage.map_coordinates(head.s0.array, index, order=1)
+    inside = s0 > 1e-3
+    elements = np.zeros((s0.size, len(ELEMENTS)), np.float32)
+    for n in range(len(ELEMENTS)):
+        element = head.tensors.array[..., n]
+        elements[inside, n] = ndimage.map_coordinates(element, index[:, inside], order=1)
+    return np.where(inside, s0, 0.0), elements

@@ -1,12 +1,14 @@
-"""Volumes, asymmetry and findings of one exam on the terminal."""
+"""Volumes, diffusion, asymmetry and findings of one exam on the terminal."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ..anatomy import CONTEXT
 from ..imaging.finding import Finding
 from ..measurement import Measures
+from .diffusion_cells import MISSING, PLACES, DiffusionCells
 from .statements import RESEARCH_USE, SYNTHETIC_TRAINING
 from .summary_rows import WHOLE, SummaryRow, summary_rows, volume_text
 
@@ -34,6 +36,8 @@ def print_measures(measures: Measures, console: Console | None = None) -> None:
 
     console = console or Console()
     console.print(volume_table(measures))
+    if measures.diffusion:
+        console.print(diffusion_table(measures))
     volume = measures.intracranial.volume_mm3
     if volume is not None:
         share = measures.intracranial.brainstem_fraction
@@ -66,6 +70,55 @@ def volume_table(measures: Measures) -> Table:
             table.add_row(f"[bold]{group.capitalize()}[/bold]")
         for row in rows:
             table.add_row(*_cells("" if group == WHOLE else "  ", row))
+    return table
+
+
+def diffusion_table(measures: Measures) -> Table:
+    """Return the table of FA and MD: composites, structures, then the places of tier C."""
+    from rich import box
+    from rich.table import Table
+
+    cells = DiffusionCells(measures)
+    table = Table(title="Diffusion", box=box.SIMPLE_HEAD, title_style="bold", padding=0)
+    table.add_column("Structure", no_wrap=True, max_width=28)
+    shown = [metric for metric in ("fa", "md") if metric in cells.metrics]
+    for metric in shown:
+        # Two sides of four digits: a pair reads 0.52 / 0.55.
+        table.add_column(f"{metric.upper()} (L / R)", justify="right", no_wrap=True, min_width=11)
+        table.add_column("±", justify="right", no_wrap=True, min_width=4)
+        table.add_column("L-R %", justify="right", no_wrap=True, min_width=6)
+    table.caption = (
+        "Means away from fluid; MD in 1e-3 mm2/s; ± is the larger one of both sides and holds "
+        "noise and outline, not the alignment. Places are sampled, not outlined. AD, RD and the "
+        "number of voxels: diffusion.tsv."
+    )
+
+    def add(indent: str, name: str, keys: tuple[str, ...]) -> None:
+        row = [cells.cell(keys, metric) for metric in shown]
+        if any(row):
+            texts = [
+                text
+                for cell in row
+                for text in (
+                    (cell.text, cell.uncertainty, cell.index) if cell else (MISSING, "", "")
+                )
+            ]
+            table.add_row(indent + name, *texts)
+
+    for group, rows in groupby(summary_rows(measures), key=lambda row: row.group):
+        if group == CONTEXT:
+            continue  # fluid
+        if group != WHOLE:
+            table.add_section()
+            table.add_row(f"[bold]{group.capitalize()}[/bold]")
+        for row in rows:
+            add("" if group == WHOLE else "  ", row.name, row.keys)
+    places = list(cells.places())
+    if places:
+        table.add_section()
+        table.add_row(f"[bold]{PLACES}[/bold]")
+    for name, keys in places:
+        add("  ", name, keys)
     return table
 
 

@@ -9,23 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..imaging.exam import Exam
 from ..imaging.finding import SEVERITIES
 from ..imaging.staging import unwritable
-from ..imaging.volume import Volume
 from ..imaging.writing import write_probabilities, write_volume
 from ..measurement import Measures
 from ..segmentation.result import Segmentation
+from .diffusion_files import DIFFUSION_FILES, write_diffusion
 from .naming import derivative_name
 from .overview import draw_overview
 from .provenance import Provenance, provenance_record
 from .statements import RESEARCH_USE, SYNTHETIC_TRAINING
 from .tables import (
     ASYMMETRY_COLUMNS,
-    DIFFUSION_COLUMNS,
     LABEL_COLUMNS,
     VOLUME_COLUMNS,
     asymmetry_rows,
-    diffusion_rows,
     label_rows,
     volume_rows,
     write_json,
@@ -42,7 +41,6 @@ _SUFFIXES = (
     ("entropy", ".nii.gz"),  # not a BIDS suffix: BIDS has none for uncertainty
     ("volumes", ".tsv"),
     ("asymmetry", ".tsv"),
-    ("diffusion", ".tsv"),
     ("qc", ".json"),
     ("provenance", ".json"),
     ("overview", ".png"),
@@ -51,13 +49,14 @@ _SUFFIXES = (
 
 def derivative_names(stem: str) -> tuple[str, ...]:
     """Return the names of all files that ``write_derivatives`` may write for one exam."""
-    return tuple(derivative_name(stem, suffix, extension) for suffix, extension in _SUFFIXES)
+    files = (*_SUFFIXES, *DIFFUSION_FILES)
+    return tuple(derivative_name(stem, suffix, extension) for suffix, extension in files)
 
 
 def write_derivatives(
     folder: Path,
     stem: str,
-    exam_t1: Volume,
+    exam: Exam,
     segmentation: Segmentation,
     measures: Measures,
     provenance: Provenance,
@@ -74,10 +73,10 @@ def write_derivatives(
         Existing folder.
     stem : str
         As ``derivative_stem`` makes it.
-    exam_t1 : Volume
-        The T1, for the overview.
+    exam : Exam
+        As prepared: the T1, for the overview, and the diffusion maps that lie on it.
     segmentation : Segmentation
-        Labels and entropy are written on the T1 grid, probabilities on their box of it.
+        Labels and entropy are written on the T1 grid, probabilities and maps on a box of it.
     measures : Measures
         As ``measure`` returns them.
     provenance : Provenance
@@ -108,20 +107,16 @@ def write_derivatives(
         write_tsv(
             paths["asymmetry", ".tsv"], ASYMMETRY_COLUMNS, asymmetry_rows(measures.asymmetries)
         )
-        if measures.diffusion:
-            rows = diffusion_rows(measures.diffusion)
-            write_tsv(paths["diffusion", ".tsv"], DIFFUSION_COLUMNS, rows)
-        else:
-            del paths["diffusion", ".tsv"]
         write_json(paths["qc", ".json"], quality_record(segmentation, measures))
         write_json(paths["provenance", ".json"], provenance_record(provenance, segmentation))
         if find_spec("matplotlib") is not None:
-            draw_overview(exam_t1, segmentation, paths["overview", ".png"], stem, measures)
+            draw_overview(exam.t1, segmentation, paths["overview", ".png"], stem, measures)
         else:
             del paths["overview", ".png"]
+        diffusion = write_diffusion(folder, stem, exam, segmentation.probabilities, measures)
     except OSError:
         raise unwritable(stem) from None
-    return list(paths.values())
+    return [*paths.values(), *diffusion]
 
 
 def write_dataset_description(folder: Path) -> Path:

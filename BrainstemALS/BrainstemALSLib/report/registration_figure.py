@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import __version__
 from ..imaging.dwi import TensorMaps
-from ..imaging.registration import Registration
+from ..imaging.registration import Alignment, Registration
 from ..imaging.volume import Volume
 from .canvas import BACKGROUND, DIM, INK, MARGIN_INCH, NOTICE, inch_axes, outlined_text
 from .planes import Plane, sample
@@ -26,9 +26,7 @@ _PANEL_INCH, _GAP, _HEADER, _FOOTER, _LABEL = 3.0, 0.08, 0.75, 0.4, 0.28
 
 def registration_figure(
     t1: Volume,
-    maps: TensorMaps,
-    registration: Registration,
-    centre: np.ndarray,
+    alignment: Alignment,
     path: Path,
     title: str = "",
     note: str = "",
@@ -42,12 +40,8 @@ def registration_figure(
     ----------
     t1 : Volume
         The T1, any orientation and spacing.
-    maps : TensorMaps
-        As they came.
-    registration : Registration
-        What became of them.
-    centre : numpy.ndarray, shape (3,)
-        Where the planes meet, RAS mm: the middle of the brainstem.
+    alignment : Alignment
+        The maps as they came and what became of them. The planes meet at its centre.
     path : pathlib.Path
         PNG to write.
     title : str
@@ -58,6 +52,7 @@ def registration_figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    maps, registration = alignment.came, alignment.found
     rows = [("As they came", maps)]
     if registration.maps is not None:
         rows.append(("After registration", registration.maps))
@@ -66,7 +61,7 @@ def registration_figure(
     height = _HEADER + len(rows) * step + _FOOTER
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
-    planes = [Plane(kind, tuple(float(c) for c in centre)) for kind in HALF_MM]
+    planes = [Plane(kind, tuple(float(c) for c in alignment.centre)) for kind in HALF_MM]
     window = _window(t1, planes)
     for row, (name, shown) in enumerate(rows):
         bottom = height - _HEADER - (row + 1) * step + _GAP
@@ -85,6 +80,7 @@ def registration_figure(
             axes = inch_axes(figure, corner, (_PANEL_INCH, _PANEL_INCH))
             _draw(axes, t1, shown, plane, window)
     _texts(figure, registration, title, note)
+    _legend(figure, maps)
     figure.savefig(path, format="png", facecolor=BACKGROUND, metadata={"Software": "BrainstemALS"})
 
 
@@ -100,6 +96,8 @@ def _draw(axes, t1: Volume, maps: TensorMaps, plane: Plane, window: tuple[float,
         (maps.md, FLUID_LEVEL, FLUID_COLOUR),
         (maps.fa, FA_LEVEL, FA_COLOUR),
     ):
+        if volume is None:
+            continue
         image = np.nan_to_num(sample(volume, points))
         # matplotlib warns of a level that no pixel reaches.
         if image.min() < level < image.max():
@@ -149,10 +147,19 @@ def _texts(figure, registration: Registration, title: str, note: str) -> None:
     at_right = {"ha": "right", "va": "center", "fontsize": 9, "color": NOTICE}
     figure.text(right, second, note, fontweight="bold", **at_right)
     figure.text(right, last, RESEARCH_USE, **at_right)
-    small = {"va": "center", "fontsize": 9}
-    figure.text(x, last, f"orange: FA {FA_LEVEL:g}", color=FA_COLOUR, **small)
-    figure.text(x + 1.3 / width, last, "blue: brain to fluid, by MD", color=FLUID_COLOUR, **small)
-    figure.text(x + 3.3 / width, last, f"BrainstemALS {__version__}", color=DIM, **small)
+
+
+def _legend(figure, maps: TensorMaps) -> None:
+    width, height = figure.get_size_inches()
+    x, y = MARGIN_INCH / width, 0.2 / height
+    parts = [(f"BrainstemALS {__version__}", DIM, 1.6)]
+    if maps.fa is not None:
+        parts.append((f"orange: FA {FA_LEVEL:g}", FA_COLOUR, 1.3))
+    if maps.md is not None:
+        parts.append(("blue: brain to fluid, by MD", FLUID_COLOUR, 2.0))
+    for text, colour, inches in parts:
+        figure.text(x, y, text, color=colour, va="center", fontsize=9)
+        x += inches / width
 
 
 def _movement(registration: Registration) -> str:

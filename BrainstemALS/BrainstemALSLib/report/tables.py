@@ -11,7 +11,8 @@ from pathlib import Path
 from ..anatomy import load_structures
 from ..measurement.asymmetry import Asymmetry
 from ..measurement.confidence import confidence_word
-from ..measurement.diffusion import DiffusionValue
+from ..measurement.diffusion_asymmetry import DiffusionAsymmetry
+from ..measurement.diffusion_value import DiffusionValue
 from ..measurement.volumes import StructureVolume
 
 LABEL_COLUMNS = (
@@ -51,10 +52,22 @@ DIFFUSION_COLUMNS = (
     "sd",
     "n_effective",
     "standard_error",
-    "half_range",
+    "outline_error",
     "uncertainty",
     "weight_mm3",
     "fluid_share",
+    "fit_residual_mm",
+    "remark",
+)
+DIFFUSION_ASYMMETRY_COLUMNS = (
+    "key",
+    "name",
+    "kind",
+    "metric",
+    "left",
+    "right",
+    "index_percent",
+    "uncertainty_percent",
     "remark",
 )
 ASYMMETRY_COLUMNS = ("key", "name", "kind", "left_mm3", "right_mm3", "index_percent", "remark")
@@ -89,6 +102,12 @@ def asymmetry_rows(pairs: Iterable[Asymmetry]) -> list[dict[str, object]]:
 def diffusion_rows(values: Iterable[DiffusionValue]) -> list[dict[str, object]]:
     """Return the rows of the ``diffusion.tsv``: FA 0-1, diffusivities in 1e-3 mm2/s."""
     return [{column: getattr(value, column) for column in DIFFUSION_COLUMNS} for value in values]
+
+
+def diffusion_asymmetry_rows(pairs: Iterable[DiffusionAsymmetry]) -> list[dict[str, object]]:
+    """Return the rows of the ``diffusionasymmetry.tsv``: values as measured, index in per cent."""
+    columns = DIFFUSION_ASYMMETRY_COLUMNS
+    return [{column: getattr(pair, column) for column in columns} for pair in pairs]
 
 
 def write_tsv(path: Path, columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> None:

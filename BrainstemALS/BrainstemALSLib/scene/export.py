@@ -19,8 +19,10 @@ from ..imaging.writing import write_volume
 from ..measurement import Measures
 from ..report.naming import chosen_stem, derivative_name
 from ..report.tables import (
+    DIFFUSION_COLUMNS,
     LABEL_COLUMNS,
     VOLUME_COLUMNS,
+    diffusion_rows,
     label_rows,
     volume_rows,
     write_tsv,
@@ -36,6 +38,7 @@ _FILES = (
     ("volumes", ".tsv"),
     ("volumes", ".csv"),
 )
+_DIFFUSION = ("diffusion", ".tsv")
 
 
 def export_stem(subject: str, visit_date: str = "") -> str:
@@ -72,8 +75,9 @@ def export_stem(subject: str, visit_date: str = "") -> str:
 
 
 def export_names(stem: str) -> tuple[str, ...]:
-    """Return the names of the files that ``export_files`` writes."""
-    return tuple(derivative_name(stem, suffix, extension) for suffix, extension in _FILES)
+    """Return the names of the files that ``export_files`` may write."""
+    files = (*_FILES, _DIFFUSION)
+    return tuple(derivative_name(stem, suffix, extension) for suffix, extension in files)
 
 
 def export_files(
@@ -84,7 +88,8 @@ def export_files(
     *,
     overwrite: bool = False,
 ) -> tuple[Path, ...]:
-    """Write label map, table of labels, segmentation and volumes; all files or none.
+    """Write label map, table of labels, segmentation, volumes and, where there are any, diffusion
+    values; all files or none.
 
     The label map has the whole grid of the T1, with its parent transforms: it is exact there. The
     seg.nrrd has all segments, overlapping and added ones too, under the same transforms.
@@ -115,7 +120,8 @@ def export_files(
     folder, stem = Path(folder), chosen_stem(stem)
     labels = _labels_on_t1(result)
     names = export_names(stem)
-    label_map, label_table, segmentation, volume_table, volume_sheet = names
+    label_map, label_table, segmentation, volume_table, volume_sheet, diffusion_table = names
+    written = names if measures.diffusion else names[:-1]
     keys = result.segmentation.GetSegmentation().GetSegmentIDs()
     rows = volume_rows(measures.volumes)
     with staged_output(folder, names, overwrite) as staging:
@@ -125,9 +131,12 @@ def export_files(
             _write_segmentation(staging / segmentation, result, labels)
             write_tsv(staging / volume_table, VOLUME_COLUMNS, rows)
             _write_csv(staging / volume_sheet, VOLUME_COLUMNS, rows)
+            if measures.diffusion:
+                values = diffusion_rows(measures.diffusion)
+                write_tsv(staging / diffusion_table, DIFFUSION_COLUMNS, values)
         except OSError:
             raise unwritable(folder) from None
-    return tuple(folder / name for name in names)
+    return tuple(folder / name for name in written)
 
 
 def _labels_on_t1(result: ResultNodes) -> Volume:

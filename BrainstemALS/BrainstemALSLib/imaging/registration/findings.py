@@ -69,3 +69,13 @@ def unwarping_rejected() -> Finding:
         "was left out.",
         "None needed; look at the picture of the registration.",
     )
+
+
+def several_grids() -> Finding:
+    """The maps lie on different grids, which distort differently."""
+    return Finding(
+        "distortion_not_straightened",
+        "info",
+        "The diffusion maps lie on different grids, so their distortion was not straightened.",
+        "Give the diffusion series instead, or maps on the grid they were measured on.",
+    )

@@ -59,3 +59,22 @@ class Registration:
     findings: tuple[Finding, ...] = ()
     facts: dict[str, object] = field(default_factory=dict)
     displacement_mm: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """A registration and what went into it, for whoever wants to see whether it is right.
+
+    Attributes
+    ----------
+    came : TensorMaps
+        The maps as they came.
+    centre : numpy.ndarray, shape (3,)
+        Middle of the brainstem in the T1, RAS mm.
+    found : Registration
+        What became of them.
+    """
+
+    came: TensorMaps
+    centre: np.ndarray
+    found: Registration

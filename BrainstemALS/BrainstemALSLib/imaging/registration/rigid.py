@@ -61,8 +61,8 @@ def head_movement(
 def region_movement(
     contrast: Volume, t1: Volume, start: np.ndarray, region: Region
 ) -> np.ndarray | None:
-    """Rigid movement by the region alone; parameters and result as ``head_movement``."""
-    fixed = region.sample(t1, region.grid_mm)
+    """Rigid movement by the region and its context; parameters and result as ``head_movement``."""
+    fixed = region.context.sample(t1, region.grid_mm)
     return _optimise(fixed, contrast, start, region.centre, REGION_SIGMAS_MM, REGION_STEPS_MM)
 
 

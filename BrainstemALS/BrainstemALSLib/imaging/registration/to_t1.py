@@ -10,6 +10,7 @@ import numpy as np
 
 from ..dwi import TensorMaps
 from ..finding import Finding
+from ..geometry import same_grid
 from ..volume import Volume
 from . import findings
 from .distortion import axis_of, straighten
@@ -50,8 +51,8 @@ def register(
     Parameters
     ----------
     maps : TensorMaps
-        On one grid, RAS mm. Of b0, MD and FA the first that holds something is compared with the
-        T1, the others only where the first gives a poor fit.
+        RAS mm; any of them may be missing, and their grids may differ. Of FA, b0 and MD the first
+        that holds something is compared with the T1, the others only where it gives a poor fit.
     t1 : Volume
         float, shape (i, j, k), any grid.
     centre : numpy.ndarray, shape (3,), optional
@@ -88,11 +89,12 @@ def register(
 def contrasts_of(maps: TensorMaps) -> dict[str, Volume]:
     """Return the images that can be compared with the T1, the best first.
 
-    Fluid is bright in b0 and MD and dark in the T1, so both show the outline of the brainstem
-    sharply; FA shows what is white. The order is that of the errors on simulated patients, see
+    FA shows where white matter is, which is what the T1 shows too. b0 and MD show above all where
+    fluid is; how much of it a voxel of 2.5 mm at the surface of the brainstem holds pulls the fit
+    by up to a millimetre. The order is that of the errors on simulated heads, see
     docs/results/registration.md.
     """
-    given = {"b0": maps.b0, "MD": maps.md, "FA": maps.fa}
+    given = {"FA": maps.fa, "b0": maps.b0, "MD": maps.md}
     return {
         name: volume
         for name, volume in given.items()
@@ -136,7 +138,8 @@ def _judged(
 ) -> tuple[Finding | None, tuple[Finding, ...]]:
     """The finding that forbids to use the maps, if there is one, and those that only warn."""
     # Any one of them: maps of one exam show the same place, on grids of their own perhaps.
-    shown = next(volume for volume in (maps.md, maps.fa, maps.b0) if volume is not None)
+    shown = [v for v in (maps.md, maps.fa, maps.b0) if v is not None]
+    shown = next((v for v in shown if v.array.any()), shown[0])
     mask = Volume(shown.array != 0, shown.affine)
     points = stem_points(region.centre)
     by_header = covered_share(mask, points) if region.is_brainstem else 1.0
@@ -202,6 +205,10 @@ def _straightened(
     if axis is None:
         return replace(placed, findings=(*placed.findings, findings.no_phase_encoding()))
     image = contrasts_of(placed.maps)[contrast]
+    others = (getattr(placed.maps, name) for name in ("fa", "md", "ad", "rd", "v1", "b0"))
+    if not all(volume is None or same_grid(volume, image) for volume in others):
+        found = (*placed.findings, findings.several_grids())
+        return replace(placed, findings=found)
     done = straighten(placed.maps, image, t1, region, axis)
     quality = quality_of(done.contrast, t1, region) if done else 0.0
     facts = {**placed.facts, "straightened": quality >= placed.quality + SMALLEST_GAIN}
