@@ -55,6 +55,10 @@ def test_a_map_that_is_given_comes_before_the_tensors(head, fa, dti, affine):
     exam = exam_from_volumes(Volume(head, affine), fa=Volume(fa, affine), tensors=dti)
     np.testing.assert_array_equal(exam.fa.array, fa)
     assert exam.md is not None
+    both = exam_from_volumes(Volume(head, affine), fa=Volume(fa, affine), md=exam.md, tensors=dti)
+    assert both.names["md"] == "MD"
+    assert {both.names[name] for name in ("ad", "rd", "v1")} == {"DTI"}
+    assert (both.ad.array >= both.rd.array).all()
 
 
 def bent(affine) -> np.ndarray:

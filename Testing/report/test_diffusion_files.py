@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.image
 import nibabel as nib
 import numpy as np
@@ -48,6 +50,16 @@ def test_the_maps_lie_on_the_voxels_of_the_t1(exam, segmentation, measures, tmp_
     directions = np.abs(v1.get_fdata())
     np.testing.assert_allclose(directions, np.broadcast_to([0, 1, 0], directions.shape), atol=1e-6)
     assert matplotlib.image.imread(files[-1]).std() > 0.05
+
+
+def test_a_map_that_ends_before_the_brainstem_is_not_written(
+    exam, segmentation, measures, tmp_path
+):
+    away = exam.fa.affine.copy()
+    away[2, 3] += 300
+    far = replace(exam, fa=Volume(exam.fa.array, away), v1=None, alignment=None)
+    files = write_diffusion(tmp_path, "sub-07", far, segmentation.probabilities, measures)
+    assert [path.name for path in files] == [f"{PREFIX}_param-md_dwimap.nii.gz"]
 
 
 def test_nothing_of_diffusion_writes_nothing(t1, segmentation, measures, tmp_path):

@@ -59,13 +59,17 @@ def test_diffusion_is_exported_where_there_is_any(result, measures, tmp_path):
     value = DiffusionValue("pyramid_left", "Pyramid", "structure", "left", "fa", 0.52)
     files = export_files(tmp_path, STEM, result, replace(measures, diffusion=(value,)))
 
-    assert files[-1].name == f"{STEM}_desc-brainstem_diffusion.tsv"
-    with files[-1].open(encoding="utf-8") as handle:
+    assert [path.name.rpartition("_")[2] for path in files[-2:]] == [
+        "diffusion.tsv",
+        "diffusionasymmetry.tsv",
+    ]
+    with files[-2].open(encoding="utf-8") as handle:
         (row,) = csv.DictReader(handle, delimiter="\t")
     assert (row["key"], row["metric"], float(row["value"])) == ("pyramid_left", "fa", 0.52)
 
     # A result without diffusion leaves no table of an earlier one behind.
     export_files(tmp_path, STEM, result, measures, overwrite=True)
+    assert not files[-2].exists()
     assert not files[-1].exists()
 
 
@@ -111,7 +115,7 @@ def test_the_stem_is_a_code_and_a_date():
             export_stem(code)
         assert refusal.value.code == ExitCode.USAGE
         assert code == "" or code not in str(refusal.value)
-    assert len(export_names("sub-1")) == 6
+    assert len(export_names("sub-1")) == 7
 
 
 def test_an_empty_segmentation_is_exported_too(result, outcome, measures, t1_node, tmp_path):

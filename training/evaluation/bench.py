@@ -9,7 +9,6 @@ time of a real exam. ANTs carries the training atlas from the ICBM T1 to the ima
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -20,9 +19,9 @@ from pathlib import Path
 from BrainstemALSLib.errors import BrainstemALSError
 
 from ..data import shared_data
-from . import adapter
+from . import adapter, commands
 from .process import Run, measured
-from .tables import Page, Table, write_page
+from .tables import Page, Table
 
 SPEED_UP = 8.0
 PEAK_GIB = 2.5
@@ -158,13 +157,12 @@ def page_of(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = commands.arguments(__doc__, models=False)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cases", type=int, default=1, help="simulated T1s")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--skip-real", action="store_true", help="simulated T1s only")
     parser.add_argument("--model-dir", type=Path)
-    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
     options = parser.parse_args(arguments)
     try:
         cases = adapter.held_out(options.cases)
@@ -188,9 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"A run of the benchmark failed: {failure}", file=sys.stderr)
         return 1
     page = page_of(results, dice, options.threads, options.seed)
-    write_page(page, options.out)
-    for text, passed in page.marks:
-        print(f"{'reached    ' if passed else 'not reached'}  {text}")
+    commands.publish(page, options.out)
     return 0
 
 

@@ -23,10 +23,11 @@ from BrainstemALSLib.imaging.diffusion.process import DiffusionOptions, process_
 from BrainstemALSLib.imaging.dwi import Dwi
 from BrainstemALSLib.imaging.volume import Volume
 
+from . import commands
 from . import diffusion_cases as cases
 from .diffusion_cases import Case
 from .process import Run, measured
-from .tables import Page, Table, results_dir, write_page
+from .tables import Page, Table
 
 SNRS, MOVEMENTS = (15.0, 20.0, 30.0), (0.0, 0.8, 3.0)
 FA_ERROR, MD_PERCENT, SECONDS, GIB = 0.03, 4.0, 90.0, 3.0
@@ -299,10 +300,9 @@ def page_of(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = commands.arguments(__doc__, models=False)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="one case each, a page of its own")
-    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
     parser.add_argument("--prepare", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--process", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--denoise", action="store_true", help=argparse.SUPPRESS)
@@ -327,10 +327,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrainstemALSError as refusal:
         print(refusal, file=sys.stderr)
         return int(refusal.code)
-    write_page(page, options.out or results_dir())
-    for text, passed in page.marks:
-        word = {True: "reached    ", False: "not reached", None: "not measured"}[passed]
-        print(f"{word}  {text}")
+    commands.publish(page, options.out)
     return 0
 
 

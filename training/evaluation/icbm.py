@@ -8,9 +8,7 @@ al. 2011, doi:10.1016/j.neuroimage.2010.07.033). Training saw the atlas' labels,
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -20,12 +18,12 @@ from BrainstemALSLib.imaging.volume import Volume
 
 from ..data import work_dir
 from ..montage import montage
-from . import adapter
+from . import adapter, commands
 from .grids import on_grid, structures_only
 from .metrics import Score, score_labels
 from .score_table import CONVENTIONS, mark_at_least, summary_table
 from .summary import summarise
-from .tables import Page, results_dir, write_page
+from .tables import Page, results_dir
 
 MARKS = {"brainstem": 0.93, "midbrain": 0.88, "pons": 0.88, "medulla": 0.88}
 
@@ -79,11 +77,7 @@ def page_of(scores: dict[str, Score], model: dict, picture: str) -> Page:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--model-dir", type=Path)
-    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
-    options = parser.parse_args(arguments)
+    options = commands.arguments(__doc__).parse_args(arguments)
     try:
         exam = adapter.read_t1(icbm_path("t1"))
         truth = on_grid(atlas_labels(), exam.t1)
@@ -97,9 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
         exam.t1, segmentation.labels, folder / "icbm.png", title="ICBM 2009 symmetric T1, model"
     )
     page = page_of(scores, segmentation.model, picture.name)
-    write_page(page, folder)
-    for text, passed in page.marks:
-        print(f"{'reached    ' if passed else 'not reached'}  {text}")
+    commands.publish(page, folder)
     return 0
 
 

@@ -9,7 +9,6 @@ added.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.report.overview import draw_overview
 
 from ..data import shared_data
-from . import adapter
+from . import adapter, commands
 from .regrid import NOISE_FRACTION, ROTATION_DEGREES, SHIFT_MM, rician_noise, rotated_grid
-from .tables import Page, Table, results_dir, write_page
+from .tables import Page, Table, results_dir
 
 IMAGES = {
     "studyforrest-sub02": "t1-studyforrest-sub02/studyforrest_sub-02_T1w_defaced.nii.gz",
@@ -161,12 +160,9 @@ def _draw(name: str, exam, segmentation, folder: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = commands.arguments(__doc__)
     parser.add_argument("--seed", type=int, default=7, help="of the noise")
     parser.add_argument("--quick", action="store_true", help="one axis, a page of its own")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--model-dir", type=Path)
-    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
     options = parser.parse_args(arguments)
     folder = options.out or results_dir()
     volumes: dict[str, dict[str, float]] = {}
@@ -196,9 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(refusal, file=sys.stderr)
         return int(refusal.code)
     page = page_of(volumes, changes, pictures, model, options.seed, options.quick)
-    write_page(page, folder)
-    for text, passed in page.marks:
-        print(f"{'reached    ' if passed else 'not reached'}  {text}")
+    commands.publish(page, folder)
     return 0
 
 

@@ -8,7 +8,6 @@ encoding. The truth is known because everything is computed; no scanner was invo
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -21,8 +20,9 @@ from BrainstemALSLib.imaging.registration.region import region_around
 from BrainstemALSLib.phantom.patient import SIMULATED
 from BrainstemALSLib.report.registration_figure import registration_figure
 
+from . import commands
 from . import registration_cases as cases
-from .tables import Page, Table, results_dir, write_page
+from .tables import Page, Table, results_dir
 
 HEADS, STARTS = 4, 6
 LIMIT_MM = 1.0
@@ -269,10 +269,9 @@ def draw(case: cases.Case, seed: int, starts: int, folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = commands.arguments(__doc__, models=False)
     parser.add_argument("--seed", type=int, default=21, help="of heads, starts and noise")
     parser.add_argument("--quick", action="store_true", help="one head, two starts, own page")
-    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
     options = parser.parse_args(arguments)
     count, starts = (2, 2) if options.quick else (HEADS, STARTS)
     folder = options.out or results_dir()
@@ -286,9 +285,7 @@ def main(arguments: list[str] | None = None) -> int:
     bent = measure_distortion(heads[: 1 if options.quick else count], options.seed)
     draw(heads[0], options.seed, starts, folder)
     page = page_of(rows, wrong, bent, options.seed, options.quick)
-    write_page(page, folder)
-    for text, passed in page.marks:
-        print(f"{'reached    ' if passed else 'not reached'}  {text}")
+    commands.publish(page, folder)
     return 0
 
 

@@ -7,15 +7,13 @@ Every anatomy is segmented three times: with V1, without it, and from the T1 alo
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from BrainstemALSLib.errors import BrainstemALSError
 
-from . import adapter
+from . import adapter, commands
 from .metrics import Score, score_labels
 from .score_table import (
     CONVENTIONS,
@@ -25,7 +23,7 @@ from .score_table import (
     summary_table,
 )
 from .summary import line_of, summarise
-from .tables import Page, write_page
+from .tables import Page
 
 INPUTS = {
     "T1 + FA + MD + V1": lambda exam: exam,
@@ -123,15 +121,12 @@ def _empty(truth):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = commands.arguments(__doc__)
     parser.add_argument("--cases", type=int, default=16)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_CASES} cases, a page of its own"
     )
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--model-dir", type=Path)
-    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
     options = parser.parse_args(arguments)
     try:
         cases = adapter.held_out(QUICK_CASES if options.quick else options.cases)
@@ -141,10 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(refusal, file=sys.stderr)
         return int(refusal.code)
     page = page_of(scores, model, options.seed, options.quick)
-    path = write_page(page, options.out)
-    for text, passed in page.marks:
-        print(f"{'reached    ' if passed else 'not reached'}  {text}")
-    print(f"Written: {path.name}")
+    commands.publish(page, options.out)
     return 0
 
 

@@ -8,115 +8,25 @@ FA and masks are of one person of the Human Connectome Project, as TractSeg's te
 
 from __future__ import annotations
 
-import argparse
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
-from BrainstemALSLib.anatomy import by_key, composites
+from BrainstemALSLib.anatomy import composites
 from BrainstemALSLib.cli.icbm import icbm_path
 from BrainstemALSLib.errors import BrainstemALSError
 from BrainstemALSLib.imaging.dwi import TensorMaps
 from BrainstemALSLib.imaging.exam import Exam
-from BrainstemALSLib.imaging.geometry import resample
 from BrainstemALSLib.imaging.reading import read_volume
 from BrainstemALSLib.imaging.registration import Alignment, Registration, register
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.report.registration_figure import registration_figure
 
 from ..data import shared_data
-from . import adapter
-from .metrics import score_masks
-from .tables import Page, Table, results_dir, write_page
+from . import adapter, commands
+from .tables import Page, Table, results_dir
+from .tractseg_bundles import mask_of, pairs_of, read_bundles, row_of
 from .tractseg_figure import draw_bundles
-
-SIDES = ("left", "right")
-PARTS = {
-    "CST": {"midbrain": "cst_crus", "pons": "cst_pons", "medulla": "pyramid"},
-    "SCP": {"brainstem": "superior_cerebellar_peduncle"},
-    "ICP": {"brainstem": "inferior_cerebellar_peduncle"},
-}
-"""Bundle: within which part of the brainstem it is compared, and with which structure."""
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A bundle mask and what it is compared with, on the grid of the T1.
-
-    Attributes
-    ----------
-    name : str
-        ``CST left``.
-    within : str
-        Composite that both are cut to.
-    structure : str
-        Name of the structure or structures.
-    mine, bundle : numpy.ndarray
-        bool, shape (i, j, k), within the composite.
-    filled : float
-        Share of the composite that the bundle fills: what a structure laid anywhere in it would
-        have inside the bundle by chance.
-    """
-
-    name: str
-    within: str
-    structure: str
-    mine: np.ndarray
-    bundle: np.ndarray
-    filled: float
-
-
-def read_bundles(folder: Path) -> dict[str, Volume]:
-    """Read the masks, float32 0-1, by ``CST_left`` and so on."""
-    names = [f"{bundle}_{side}" for bundle in PARTS for side in SIDES] + ["MCP"]
-    return {name: read_volume(folder / f"{name}.nii.gz", name) for name in names}
-
-
-def pairs_of(labels: Volume, bundles: dict[str, Volume], transform: np.ndarray) -> list[Pair]:
-    """Return every structure with its bundle, both cut to a part of the segmented brainstem."""
-    parts = {name: _mask(labels, composites()[name]) for name in composites()}
-
-    def bundle(name: str) -> np.ndarray:
-        mask = bundles[name]
-        moved = Volume(mask.array.astype(np.float32), transform @ mask.affine)
-        return resample(moved, labels.shape, labels.affine).array >= 0.5
-
-    def pair(name: str, within: str, structure: str, keys: list[str], mask: np.ndarray) -> Pair:
-        inside = mask & parts[within]
-        filled = float(inside.sum() / max(parts[within].sum(), 1))
-        return Pair(name, within, structure, _mask(labels, keys), inside, filled)
-
-    pairs = []
-    for name, structures in PARTS.items():
-        for side in SIDES:
-            mask = bundle(f"{name}_{side}")
-            keys = [f"{stem}_{side}" for stem in structures.values()]
-            if len(keys) > 1:
-                pairs.append(pair(f"{name} {side}", "brainstem", "all three", keys, mask))
-            for (within, stem), key in zip(structures.items(), keys, strict=True):
-                pairs.append(pair(f"{name} {side}", within, stem, [key], mask))
-    stem = "middle_cerebellar_peduncle"
-    pairs.append(pair("MCP", "pons", stem, [f"{stem}_{side}" for side in SIDES], bundle("MCP")))
-    return pairs
-
-
-def row_of(pair: Pair, labels: Volume) -> tuple:
-    """Return the measures of a pair."""
-    score = score_masks(pair.bundle, pair.mine, labels.spacing, labels.voxel_volume)
-    mine, bundle = (np.argwhere(mask) for mask in (pair.mine, pair.bundle))
-    apart = outside = share = back = float("nan")
-    if len(mine) and len(bundle):
-        shift = (mine.mean(0) - bundle.mean(0)) @ labels.affine[:3, :3].T
-        apart = float(np.linalg.norm(shift))
-        distance = ndimage.distance_transform_edt(~pair.bundle, sampling=labels.spacing)
-        outside = float(distance[pair.mine].mean())
-        both = float((pair.mine & pair.bundle).sum())
-        share, back = both / len(mine), both / len(bundle)
-    volumes = score.truth_mm3 / 1000, score.predicted_mm3 / 1000
-    return (*volumes, score.dice, share, pair.filled, back, apart, score.assd_mm, outside)
 
 
 def page_of(rows: list[tuple], found: Registration, alone: float, model: dict, mode: str) -> Page:
@@ -197,11 +107,7 @@ def page_of(rows: list[tuple], found: Registration, alone: float, model: dict, m
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--model-dir", type=Path)
-    parser.add_argument("--out", type=Path, help="folder instead of docs/results")
-    options = parser.parse_args(arguments)
+    options = commands.arguments(__doc__).parse_args(arguments)
     folder = options.out or results_dir()
     try:
         source = shared_data() / "images" / "dti-tractseg"
@@ -236,18 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
     registration_figure(t1, alignment, picture, note="FA and T1 of different people.")
     mode = " + ".join(name.upper() for name in segmentation.modalities)
     page = page_of(rows, found, float(np.mean(by_t1)), segmentation.model, mode)
-    write_page(page, folder)
-    for text, passed in page.marks:
-        print(f"{'reached    ' if passed else 'not reached'}  {text}")
+    commands.publish(page, folder)
     return 0
 
 
-def _mask(labels: Volume, keys) -> np.ndarray:
-    return np.isin(labels.array, [by_key()[key].index for key in keys])
-
-
 def _centre(labels: Volume) -> np.ndarray:
-    index = np.argwhere(_mask(labels, composites()["brainstem"]))
+    index = np.argwhere(mask_of(labels, composites()["brainstem"]))
     middle = (index.min(0) + index.max(0)) / 2
     return labels.affine[:3, :3] @ middle + labels.affine[:3, 3]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from BrainstemALSLib.report.canvas import (
 )
 from BrainstemALSLib.report.planes import Plane, sample
 
-if TYPE_CHECKING:
-    from .tractseg import Pair
+from .tractseg_bundles import Pair
 
 COLOURS = {"CST": "#ff595e", "SCP": "#4cc9f0", "MCP": "#8ac926", "ICP": "#ffca3a"}
 PANELS = (

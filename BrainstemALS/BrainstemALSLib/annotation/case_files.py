@@ -9,7 +9,6 @@ ordinary NIfTI; only their affine, float32 there, is in double precision in ``ca
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import numpy as np
 from ..anatomy import load_structures
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.checks import ORIENTATION_GAP_MM
+from ..imaging.checksum import sha256_of as _sha256
 from ..imaging.geometry import same_grid
 from ..imaging.reading import read_label_map, read_volume
 from ..imaging.volume import Volume
@@ -220,8 +220,3 @@ def _check_kept(approval: Approval, folder: Path) -> None:
     pairs += [(approval.prediction, stored.prediction), (approval.correction, stored.correction)]
     if not all(np.array_equal(given.array, kept.array) for given, kept in pairs):
         raise OSError("the file system does not give back what it took")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -74,8 +74,12 @@ def segment(
     ] = None,
     denoise: Annotated[
         bool,
-        typer.Option("--denoise/--no-denoise", help="MP-PCA denoising.", rich_help_panel=_FIT),
-    ] = True,
+        typer.Option(
+            "--denoise",
+            help="Remove noise (MP-PCA); it lowers the FA of small structures, see the guide.",
+            rich_help_panel=_FIT,
+        ),
+    ] = False,
     gibbs: Annotated[
         bool, typer.Option("--gibbs", help="Remove Gibbs ringing too.", rich_help_panel=_FIT)
     ] = False,
@@ -95,6 +99,16 @@ def segment(
             rich_help_panel=_FIT,
         ),
     ] = False,
+    phase_encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--phase-encoding",
+            metavar="AXIS",
+            help="Axis of the stored diffusion image along which it is distorted (i, j or k), "
+            "where its files do not say so.",
+            rich_help_panel=_FIT,
+        ),
+    ] = None,
     register: Annotated[
         bool,
         typer.Option(
@@ -129,7 +143,7 @@ def segment(
     with refusals(debug):
         from ..imaging.diffusion.process import DiffusionOptions
         from ..imaging.prepare import PreparationOptions
-        from ..imaging.registration import RegistrationOptions
+        from ..imaging.registration import RegistrationOptions, checked_axis
         from ..pipeline import segment_to_folder
         from ..report.console import print_measures
         from .inference import LateSegmenter
@@ -146,6 +160,7 @@ def segment(
             "probabilities": not no_probabilities,
             **fit,
             "unwarp": unwarp,
+            "phase_encoding": phase_encoding,
             "register": register,
         }
         choices = {
@@ -166,7 +181,9 @@ def segment(
                 segmenter,
                 choices={name: value for name, value in choices.items() if value is not None},
                 preparation=PreparationOptions(
-                    DiffusionOptions(**fit), RegistrationOptions(unwarp=unwarp), register
+                    DiffusionOptions(**fit),
+                    RegistrationOptions(unwarp, checked_axis(phase_encoding)),
+                    register,
                 ),
                 stem=stem,
                 overwrite=overwrite,

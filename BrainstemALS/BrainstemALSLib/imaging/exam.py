@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import checks, diffusion_maps, tensor
+from .checksum import sha256_of
 from .dwi import Dwi
 from .finding import Finding
 from .person import Person
@@ -103,7 +103,7 @@ def read_exam(t1: str | Path, fa: str | Path | None = None, md: str | Path | Non
     return Exam(
         **_belonging_together(volumes, paths),
         names={key: path.name for key, path in paths.items()},
-        checksums={key: _sha256(path) for key, path in paths.items()},
+        checksums={key: sha256_of(path) for key, path in paths.items()},
     )
 
 
@@ -135,7 +135,7 @@ def exam_from_volumes(
     given = {"t1": t1, "fa": fa, "md": md}
     volumes = {key: _checked(key.upper(), v) for key, v in given.items() if v is not None}
     names = {key: key.upper() for key in volumes}
-    if tensors is not None and not {"fa", "md"} <= set(volumes):
+    if tensors is not None:
         tensor.check_tensors(tensors.array)
         _check_grid("DTI", tensors)
         maps = tensor.maps_from_tensors(tensors)
@@ -202,8 +202,3 @@ def _belonging_together(
             diffusion_maps.check_covers(subjects[key], key.upper(), volumes[key], volumes["t1"])
             volumes[key] = scaled(subjects[key], volumes[key])
     return volumes
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OLDEST_AGE = 90.0
+"""So few people are older that the age would say who it is; BIDS asks for the same."""
+
 
 @dataclass(frozen=True)
 class Person:

@@ -17,6 +17,7 @@ from .dwi import TensorMaps, not_used
 from .exam import Exam
 from .finding import Finding
 from .registration import Alignment, RegistrationOptions, register
+from .registration.findings import straightened_before
 
 Progress = Callable[[str, float, str], None]
 
@@ -72,14 +73,18 @@ def prepare(
     report = progress or (lambda *_: None)
     if not exam.has_diffusion:
         return exam
-    phase_encoding = options.registration.phase_encoding
+    chosen = options.registration
     if exam.dwi is not None and not exam.maps:
-        phase_encoding = exam.dwi.phase_encoding or phase_encoding
+        # What the user says comes before what the files say.
+        axis = chosen.phase_encoding or exam.dwi.phase_encoding
+        chosen = replace(chosen, phase_encoding=axis)
+        if chosen.unwarp and "distortion" in exam.dwi.corrected:
+            chosen = replace(chosen, unwarp=False)
+            exam = _noting(exam, straightened_before())
     maps, exam = _fitted(exam, options, report)
     if maps is None or not options.register:
         return exam
     report("register", _REGISTER, "Aligning diffusion with the T1")
-    chosen = replace(options.registration, phase_encoding=phase_encoding)
     done = register(maps, exam.t1, centre, chosen)
     exam = replace(
         exam,

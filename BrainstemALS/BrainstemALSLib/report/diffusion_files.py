@@ -73,11 +73,13 @@ def write_diffusion(
         write_tsv(path(_VALUES), DIFFUSION_COLUMNS, diffusion_rows(measures.diffusion))
         rows = diffusion_asymmetry_rows(measures.diffusion_asymmetries)
         write_tsv(path(_ASYMMETRY), DIFFUSION_ASYMMETRY_COLUMNS, rows)
-    for name, volume in scalars_on_grid(exam.maps, grid.array.shape[:3], grid.affine).items():
-        write_volume(volume, path(_MAP_FILES[name]), dtype=np.float32)
+    shape = grid.array.shape[:3]
+    maps = scalars_on_grid(exam.maps, shape, grid.affine)
     if exam.v1 is not None:
-        directions = directions_on_grid(exam.v1, grid.array.shape[:3], grid.affine)
-        write_volume(directions, path(_MAP_FILES["v1"]), dtype=np.float32)
+        maps["v1"] = directions_on_grid(exam.v1, shape, grid.affine)
+    for name, volume in maps.items():
+        if volume.array.any():  # else the images end before the brainstem begins
+            write_volume(volume, path(_MAP_FILES[name]), dtype=np.float32)
     if exam.alignment is not None and find_spec("matplotlib") is not None:
         registration_figure(exam.t1, exam.alignment, path(_PICTURE), title=stem)
     return written

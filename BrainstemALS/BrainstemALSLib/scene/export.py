@@ -19,9 +19,11 @@ from ..imaging.writing import write_volume
 from ..measurement import Measures
 from ..report.naming import chosen_stem, derivative_name
 from ..report.tables import (
+    DIFFUSION_ASYMMETRY_COLUMNS,
     DIFFUSION_COLUMNS,
     LABEL_COLUMNS,
     VOLUME_COLUMNS,
+    diffusion_asymmetry_rows,
     diffusion_rows,
     label_rows,
     volume_rows,
@@ -38,7 +40,7 @@ _FILES = (
     ("volumes", ".tsv"),
     ("volumes", ".csv"),
 )
-_DIFFUSION = ("diffusion", ".tsv")
+_DIFFUSION = (("diffusion", ".tsv"), ("diffusionasymmetry", ".tsv"))
 
 
 def export_stem(subject: str, visit_date: str = "") -> str:
@@ -76,7 +78,7 @@ def export_stem(subject: str, visit_date: str = "") -> str:
 
 def export_names(stem: str) -> tuple[str, ...]:
     """Return the names of the files that ``export_files`` may write."""
-    files = (*_FILES, _DIFFUSION)
+    files = (*_FILES, *_DIFFUSION)
     return tuple(derivative_name(stem, suffix, extension) for suffix, extension in files)
 
 
@@ -120,8 +122,8 @@ def export_files(
     folder, stem = Path(folder), chosen_stem(stem)
     labels = _labels_on_t1(result)
     names = export_names(stem)
-    label_map, label_table, segmentation, volume_table, volume_sheet, diffusion_table = names
-    written = names if measures.diffusion else names[:-1]
+    label_map, label_table, segmentation, volume_table, volume_sheet, *of_diffusion = names
+    written = names if measures.diffusion else names[: len(_FILES)]
     keys = result.segmentation.GetSegmentation().GetSegmentIDs()
     rows = volume_rows(measures.volumes)
     with staged_output(folder, names, overwrite) as staging:
@@ -132,8 +134,10 @@ def export_files(
             write_tsv(staging / volume_table, VOLUME_COLUMNS, rows)
             _write_csv(staging / volume_sheet, VOLUME_COLUMNS, rows)
             if measures.diffusion:
-                values = diffusion_rows(measures.diffusion)
-                write_tsv(staging / diffusion_table, DIFFUSION_COLUMNS, values)
+                values, sides = (staging / name for name in of_diffusion)
+                write_tsv(values, DIFFUSION_COLUMNS, diffusion_rows(measures.diffusion))
+                rows = diffusion_asymmetry_rows(measures.diffusion_asymmetries)
+                write_tsv(sides, DIFFUSION_ASYMMETRY_COLUMNS, rows)
         except OSError:
             raise unwritable(folder) from None
     return tuple(folder / name for name in written)

@@ -126,6 +126,53 @@ def test_the_series_with_most_directions(subject, gradients):
     assert codes(found.findings) == {"dwi_chosen"}
 
 
+@pytest.fixture
+def two_series(subject, gradients):
+    """The folder of two series: AP with 8 volumes, which is the better one, and PA with 7."""
+    folder = subject / "ses-02" / "dwi"
+    (folder / "sub-01_ses-02_dwi.nii.gz").unlink()
+    (subject.parent / "dwi.bvec").unlink()
+    table = ras_to_fsl(gradients.bvecs, affine())
+    for direction, n in (("AP", 8), ("PA", 7)):
+        stem = f"sub-01_ses-02_dir-{direction}_dwi"
+        write_series(folder, affine(), n=n, name=f"{stem}.nii.gz")
+        write_gradients(folder, gradients.bvals[:n], table[:n], stem)
+    return folder
+
+
+@pytest.mark.parametrize("damage", ["image", "bvec"])
+def test_the_next_series_where_the_best_cannot_be_read(damage, subject, two_series):
+    best = two_series / "sub-01_ses-02_dir-AP_dwi.nii.gz"
+    if damage == "image":
+        best.write_bytes(best.read_bytes()[:-5000])
+    else:
+        best.with_name("sub-01_ses-02_dir-AP_dwi.bvec").unlink()
+    found = open_source(subject)
+    assert found.dwi.volume.array.shape[3] == 7
+    assert found.names["dwi"] == "sub-01_ses-02_dir-PA_dwi.nii.gz"
+    chosen, refused_one = found.findings
+    assert chosen.message == "There are 2 diffusion series; dir-PA_dwi was taken."
+    assert refused_one.code == "dwi_not_read"
+    assert "(dir-AP_dwi) could not be read, another one was taken" in refused_one.message
+    assert "sub-01" not in refused_one.message
+
+
+def test_several_series_of_which_none_can_be_read(subject, two_series):
+    for path in two_series.glob("*.bvec"):
+        path.unlink()
+    found = open_source(subject)
+    assert found.dwi is None
+    assert "dwi" not in found.names
+    assert [finding.code for finding in found.findings] == ["dwi_not_read"] * 2
+    assert all("only the T1 is used" in finding.message for finding in found.findings)
+
+
+def test_a_series_without_weighting_is_no_replacement(subject, two_series):
+    (two_series / "sub-01_ses-02_dir-AP_dwi.bvec").unlink()
+    (two_series / "sub-01_ses-02_dir-PA_dwi.bval").write_text("0 0 0 0 0 0 0")
+    assert open_source(subject).dwi is None
+
+
 def test_preprocessed_derivative(subject, gradients):
     folder = subject / "ses-02" / "dwi"
     stem = "sub-01_ses-02_desc-preproc_dwi"

@@ -220,6 +220,37 @@ def test_studies_without_dates_are_not_mixed(tmp_path, t1_plane):
     assert "several studies" in refused(tmp_path).problem
 
 
+def _without_date(ds, k):
+    if k % 2:
+        del ds.StudyDate
+
+
+def test_one_study_that_partly_lacks_its_date(tmp_path, visit, t1_plane, dwi_plane, gradients):
+    files.t1_series(tmp_path / "a", t1_plane, visit, edit=_without_date)
+    undated = files.Visit(date="", study=visit.study)
+    files.dwi_series(tmp_path / "b", dwi_plane, undated, gradients.bvals, gradients.bvecs)
+    found = open_source(tmp_path)
+    assert deviation(found.t1) < ROUNDING
+    assert found.dwi is not None
+    assert found.findings == ()
+    assert found.person.days_since_first_visit is None
+
+
+def test_two_studies_that_partly_lack_their_dates(tmp_path, t1_plane):
+    for date in ("20210504", "20220101"):
+        files.t1_series(tmp_path / date, t1_plane, files.Visit(date=date), edit=_without_date)
+    assert "2 visits" in refused(tmp_path).problem
+    found = open_source(tmp_path, visit=2)
+    assert deviation(found.t1) < ROUNDING
+    assert found.person.days_since_first_visit == 242
+
+
+def test_a_study_without_a_date_beside_one_with(tmp_path, t1_plane):
+    for date in ("20210504", ""):
+        files.t1_series(tmp_path / f"a{date}", t1_plane, files.Visit(date=date))
+    assert "several studies" in refused(tmp_path).problem
+
+
 def test_a_series_that_is_not_there(exam_folder):
     refusal = refused(exam_folder, t1_series=77)
     assert refusal.problem == "there is no series 77"

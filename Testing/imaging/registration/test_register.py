@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.dwi import TensorMaps
 from BrainstemALSLib.imaging.geometry import crop
-from BrainstemALSLib.imaging.registration import Registration, register
+from BrainstemALSLib.imaging.registration import Registration, checked_axis, register
 from BrainstemALSLib.imaging.registration.region import stem_points
 from BrainstemALSLib.imaging.volume import Volume
 
@@ -72,6 +73,24 @@ def test_maps_that_lie_right_are_left_alone(tensor_maps, icbm_t1, centre):
     assert found.maps is tensor_maps
     assert found.facts["left_alone"]
     assert np.array_equal(found.transform, np.eye(4))
+
+
+def test_headers_that_put_the_maps_elsewhere_are_named(tensor_maps, icbm_t1, centre):
+    away = np.eye(4)
+    away[:3, 3] = [60.0, -100.0, 80.0]
+    found = register(TensorMaps(fa=tensor_maps.fa).moved(away), icbm_t1, centre)
+    assert found.ok
+    assert error(found.transform @ away, centre) < 1.0
+    assert codes(found) == ["registration_far"]
+    assert "141 mm" in found.findings[0].message
+
+
+@pytest.mark.parametrize("axis", ["x", "AP", "", "ij", "-j"])
+def test_an_axis_that_is_none_is_refused(axis):
+    assert [checked_axis(name) for name in (None, "i", "j-", "k")] == [None, "i", "j-", "k"]
+    with pytest.raises(BrainstemALSError, match="no axis") as refusal:
+        checked_axis(axis)
+    assert refusal.value.code == ExitCode.USAGE
 
 
 def test_an_fa_alone_is_enough(tensor_maps, icbm_t1, centre, start):

@@ -15,18 +15,29 @@ from ..dwi import Dwi
 from ..finding import Finding
 from ..volume import Volume
 from .linear import design_matrix, linear_fit, predicted
-from .motion import Moved
+from .motion import Moved, encoding_axis
+from .movement import Frame
 
 SMALLEST_LOSS, DEVIATIONS = 0.12, 6.0
 """A slice is an outlier that lost this share of its signal, and this many robust standard
 deviations of all slices. Our own choice: eddy takes 4 standard deviations, of noise alone."""
 FEWEST_VOXELS = 40
 """Of the brain in a slice, to judge it by; our own choice."""
+EDGE_VOXELS, SHOWN_SHARE = 0.5, 0.9
+"""A value interpolated less than this far inside the outermost voxels' centres leans on what is not
+in view; slices are judged by voxels that this share of the volumes shows without it. Our own
+choice, from simulated series: within half a voxel of the edge, whole slices seemed lost."""
+STILL_VOXELS = 0.02
+"""Movement at which nothing is interpolated to speak of, so that the outermost slices count too;
+our own choice."""
 WARNING_SHARE = 0.05
 """Share of slices lost from which the numbers are to be used with care; our own choice."""
 GROSS_LOSS = 0.4
 """Share of signal lost against the same slice in like volumes, that shows without any prediction:
 directions change the mean of a slice far less. Our own choice."""
+BLEED = 0.6
+"""What interpolation may give a slice of the loss beside it, up to half and a little for the
+overshoot of cubic splines: such a slice is not one more. Our own choice."""
 _PASSES = 2
 _SHELL = 200.0  # s/mm2
 
@@ -66,16 +77,17 @@ def replace_outliers(moved: Moved, mask: np.ndarray) -> Repaired:
     dwi = moved.dwi
     signals, seen = dwi.volume.array[mask], moved.seen[mask]
     slices = moved.slices[mask].astype(np.int32)
+    sure = seen & _away_from_edge(moved, mask)
     design = design_matrix(dwi.bvals, dwi.bvecs)
     count = dwi.volume.array.shape[2]
     slices = np.clip(slices, 0, count - 1)
     # A prediction suffers from what is plainly lost, so that goes first.
-    means = _by_slice(signals, np.ones_like(signals), seen, slices, count)[0]
+    means = _by_slice(signals, np.ones_like(signals), sure, slices, count)[0]
     outliers = _plainly_dark(means, dwi.bvals)
     for _ in range(_PASSES):
         lost = ~seen | _near_outlier(outliers, slices)
         guess = _filled(signals, lost, design)[1]
-        ratio, judged = _by_slice(signals, guess, seen, slices, count)
+        ratio, judged = _by_slice(signals, guess, sure, slices, count)
         outliers = _dark(ratio)
     lost = ~seen | _near_outlier(outliers, slices)
     filled, _ = _filled(signals, lost, design)
@@ -104,6 +116,26 @@ def outlier_finding(outliers: np.ndarray, judged: int) -> Finding | None:
     )
 
 
+def _away_from_edge(moved: Moved, mask: np.ndarray) -> np.ndarray:
+    """Values in the mask, shape (m, n), to judge slices by: not interpolated at the edge of view.
+
+    There a volume that moved lacks data and the prediction suffers from all that do.
+    """
+    affine = moved.dwi.volume.affine
+    places = np.argwhere(mask)
+    limit = np.array(mask.shape) - 1
+    middle = affine[:3, :3] @ (limit / 2) + affine[:3, 3]
+    points = places @ affine[:3, :3].T + affine[:3, 3]
+    frame = Frame(affine, points, middle, encoding_axis(moved.dwi), mask)
+    inner = np.empty((len(places), len(moved.movements)), bool)
+    for n, movement in enumerate(moved.movements):
+        taken = frame.voxels(movement).T
+        clear = (taken >= EDGE_VOXELS) & (taken <= limit - EDGE_VOXELS)
+        still = np.abs(taken - places) <= STILL_VOXELS
+        inner[:, n] = (clear | still).all(axis=1)
+    return inner & (inner.mean(axis=1, keepdims=True) >= SHOWN_SHARE)
+
+
 def _filled(
     signals: np.ndarray, lost: np.ndarray, design: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -122,13 +154,13 @@ def _filled(
 
 
 def _by_slice(
-    signals: np.ndarray, guess: np.ndarray, seen: np.ndarray, slices: np.ndarray, count: int
+    signals: np.ndarray, guess: np.ndarray, sure: np.ndarray, slices: np.ndarray, count: int
 ) -> tuple[np.ndarray, int]:
-    """Signal over prediction (k, n), NaN where too little brain is seen; how many are not."""
+    """Signal over prediction (k, n), NaN where too little is sure; how many are not NaN."""
     n = signals.shape[1]
     ratio = np.full((count, n), np.nan)
     for volume in range(n):
-        use = seen[:, volume]
+        use = sure[:, volume]
         where = slices[use, volume]
         size = np.bincount(where, minlength=count)
         mean = np.bincount(where, signals[use, volume], minlength=count)
@@ -158,7 +190,12 @@ def _dark(ratio: np.ndarray) -> np.ndarray:
     middle = np.median(known)
     spread = 1.4826 * np.median(np.abs(known - middle))
     limit = middle - max(SMALLEST_LOSS, DEVIATIONS * spread)
-    return np.nan_to_num(ratio, nan=np.inf) < limit
+    dark = np.nan_to_num(ratio, nan=np.inf) < limit
+    loss = np.nan_to_num(1 - ratio / middle, nan=0.0)
+    beside = np.zeros_like(loss)
+    beside[1:] = loss[:-1]
+    beside[:-1] = np.maximum(beside[:-1], loss[1:])
+    return dark & (loss > BLEED * beside)
 
 
 def _near_outlier(outliers: np.ndarray, slices: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Reads what comes from outside: DICOM folders, BIDS subjects, diffusion files."""
 
-from .source import Source, open_source
+from .opening import open_source
+from .source import Source
 
 __all__ = ["Source", "open_source"]

@@ -13,17 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 from ...errors import BrainstemALSError, ExitCode
-from ..dwi import B0_LIMIT
+from ..checksum import sha256_of
+from ..dwi import B0_LIMIT, Dwi
 from ..finding import Finding
-from ..person import Person
+from ..person import OLDEST_AGE, Person
 from ..reading import read_volume
 from .nifti_dwi import read_dwi, stem_of
-from .source import Source, not_read, sha256
+from .source import Source, not_read
 
 _SUBJECT = re.compile(r"sub-[A-Za-z0-9+]+")
 _SESSION = re.compile(r"ses-[A-Za-z0-9+]+")
-OLDEST_AGE = 90.0
-"""So few people are older that the age would say who it is; BIDS asks for the same."""
 # A reconstruction or a processed image beside the plain one is the second choice; of repeated runs,
 # the last: who scans again was not content with the first. Our own choice.
 _SECOND_CHOICE = ("rec-", "desc-", "space-", "ce-")
@@ -82,23 +81,14 @@ def read_subject(folder: Path, session: str | None = None, with_dwi: bool = True
         )
     findings = []
     if len(pictures) > 1:
-        findings.append(_several("t1_chosen", "T1-weighted images", pictures))
+        findings.append(_several("t1_chosen", "T1-weighted images", pictures[0], len(pictures)))
     t1 = pictures[0]
-    names, checksums = {"t1": t1.name}, {"t1": sha256(t1)}
-    series = None
-    found = _images(visit, "dwi", "dwi") if with_dwi else []
-    # First of all the one with most directions: series with the other phase encoding have few.
-    found.sort(key=lambda path: -_n_weighted(_inherited(path, "bval", root)))
-    if len(found) > 1:
-        findings.append(_several("dwi_chosen", "diffusion series", found))
-    for path in found[:1]:
-        beside = {kind: _inherited(path, kind, root) for kind in _INHERITED}
-        try:
-            series = read_dwi(path, beside["bval"], beside["bvec"], beside["json"])
-        except BrainstemALSError as refusal:
-            findings.append(not_read(refusal))
-        else:
-            names["dwi"], checksums["dwi"] = path.name, sha256(path)
+    names, checksums = {"t1": t1.name}, {"t1": sha256_of(t1)}
+    candidates = _images(visit, "dwi", "dwi") if with_dwi else []
+    taken, series, noted = _read_series(candidates, root)
+    findings += noted
+    if taken is not None:
+        names["dwi"], checksums["dwi"] = taken.name, sha256_of(taken)
     return Source(
         name=name,
         t1=read_volume(t1, "T1"),
@@ -108,6 +98,33 @@ def read_subject(folder: Path, session: str | None = None, with_dwi: bool = True
         names=names,
         checksums=checksums,
     )
+
+
+def _read_series(found: list[Path], root: Path) -> tuple[Path | None, Dwi | None, list[Finding]]:
+    """Read the best diffusion series that can be read, and say what was taken and what was not."""
+    weighted = {path: _n_weighted(_inherited(path, "bval", root)) for path in found}
+    # First of all the one with most directions: series with the other phase encoding have few.
+    found = sorted(found, key=lambda path: -weighted[path])
+    taken = series = None
+    refused: list[tuple[Path, BrainstemALSError]] = []
+    for path in found:
+        if refused and not weighted[path]:
+            break  # nothing can be fitted to what has no weighting
+        beside = {kind: _inherited(path, kind, root) for kind in _INHERITED}
+        try:
+            series = read_dwi(path, beside["bval"], beside["bvec"], beside["json"])
+        except BrainstemALSError as refusal:
+            refused.append((path, refusal))
+        else:
+            taken = path
+            break
+    findings = []
+    if taken is not None and len(found) > 1:
+        findings.append(_several("dwi_chosen", "diffusion series", taken, len(found)))
+    then = "only the T1 is used" if taken is None else "another one was taken"
+    for path, refusal in refused:
+        findings.append(not_read(refusal, _label(path) if len(found) > 1 else "", then))
+    return taken, series, findings
 
 
 def _chosen(folder: Path, session: str | None) -> tuple[Path, Path]:
@@ -201,15 +218,19 @@ def _n_weighted(bval: Path | None) -> int:
         return 0
 
 
-def _several(code: str, what: str, paths: list[Path]) -> Finding:
-    # Findings go into results, and those need not say whose they are.
-    own = [part for part in stem_of(paths[0]).split("_") if not part.startswith(("sub-", "ses-"))]
+def _several(code: str, what: str, taken: Path, count: int) -> Finding:
     return Finding(
         code,
         "info",
-        f"There are {len(paths)} {what}; {'_'.join(own)} was taken.",
+        f"There are {count} {what}; {_label(taken)} was taken.",
         "Move the others away if another one is wanted.",
     )
+
+
+def _label(path: Path) -> str:
+    """Return what to call an image: findings go into results, which need not say whose they are."""
+    own = [part for part in stem_of(path).split("_") if not part.startswith(("sub-", "ses-"))]
+    return "_".join(own)
 
 
 def _person(root: Path, subject: Path, visit: Path) -> Person:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +20,15 @@ from . import slices
 from .conversion import NoConverterError, converted, not_converted, stacked
 from .dicom_choice import EXPORT_AGAIN, choose_dwi, choose_t1, choose_visit, limits_of
 from .dicom_headers import Header
+from .dicom_identity import unsure_of_one_person
+from .dicom_parts import count_volumes, joined, volumes_left_out
 from .dicom_person import person_of
 from .dicom_scan import Series, scan
 from .merging import merged
 from .nifti_dwi import read_dwi
 from .source import Source, not_read
 
-NAME = "exam"
+NAME = "sub-exam"
 """Of the results: a DICOM folder may carry the patient's name in every name that it has."""
 # How far the ends of a converted stack may lie from where its headers say: they round to 0.01 mm or
 # better, and a wrong side or a lost slice is off by a voxel or more.
@@ -72,6 +75,7 @@ def read_folder(
     weighted, noted = choose_dwi(series, numbers) if with_dwi else ([], [])
     findings += [*noted, *_damage(found.n_damaged)]
     findings += [note for one in (picture, *weighted) for note in limits_of(one)]
+    findings += unsure_of_one_person(_headers(series), picture.headers, _headers(weighted))
     t1, noted = _read_t1(picture)
     findings += noted
     names, checksums = {"t1": f"T1 ({picture.label})"}, {"t1": _digest(t1)}
@@ -81,7 +85,9 @@ def read_folder(
         try:
             dwi = merged([_read_dwi(one) for one in weighted])
         except BrainstemALSError as refusal:
-            findings.append(not_read(refusal, label))
+            # Of several, the one that is at fault.
+            at_fault = refusal.subject in {one.label for one in weighted}
+            findings.append(not_read(refusal, refusal.subject if at_fault else label))
         else:
             names["dwi"] = f"DWI ({label})"
             checksums["dwi"] = _digest(dwi.volume)
@@ -98,6 +104,10 @@ def read_folder(
         names=names,
         checksums=checksums,
     )
+
+
+def _headers(series: Sequence[Series]) -> list[Header]:
+    return [header for one in series for header in one.headers]
 
 
 def _damage(count: int) -> list[Finding]:
@@ -120,15 +130,7 @@ def _read_t1(series: Series) -> tuple[Volume, list[Finding]]:
     headers, findings = list(series.headers), []
     if series.slices.n_volumes > 1 and not series.first.is_multi_frame:
         headers = slices.first_volume(headers)
-        findings.append(
-            Finding(
-                "t1_repeated",
-                "info",
-                f"DICOM {series.label} holds {series.slices.n_volumes} images of each slice; the "
-                "first was taken.",
-                "Choose another series with --t1-series where this is the wrong one.",
-            )
-        )
+        findings.append(_first_taken(series, f"{series.slices.n_volumes} images of each slice"))
 
     def read(path: Path) -> Volume:
         return in_place(_named(lambda: read_volume(path, "T1"), series), series)
@@ -137,7 +139,10 @@ def _read_t1(series: Series) -> tuple[Volume, list[Finding]]:
     multi = series.first.is_multi_frame or series.first.is_mosaic
     try:
         with converted(files) as images:
-            if images:
+            if multi and len(images) > 1:
+                findings.append(_first_taken(series, f"{len(images)} images"))
+            # Slices of one volume that dcm2niix tears apart, by a date that some lack, GDCM stacks.
+            if len(images) == 1 or (multi and images):
                 return read(images[0]), findings
     except NoConverterError:
         if multi:
@@ -148,6 +153,15 @@ def _read_t1(series: Series) -> tuple[Volume, list[Finding]]:
         return read(image), findings
 
 
+def _first_taken(series: Series, what: str) -> Finding:
+    return Finding(
+        "t1_repeated",
+        "info",
+        f"DICOM {series.label} holds {what}; the first was taken.",
+        "Choose another series with --t1-series where this is the wrong one.",
+    )
+
+
 def _read_dwi(series: Series) -> Dwi:
     findings, headers = [], list(series.headers)
     if not series.first.is_mosaic:  # one file is one volume
@@ -155,21 +169,36 @@ def _read_dwi(series: Series) -> Dwi:
         headers, lost = slices.whole_volumes(headers)
         if lost:
             findings.append(_volumes_lost(series, headers, lost))
+    n_images, n_measured = count_volumes(series, headers)
     try:
         with converted([header.path for header in headers]) as images:
-            whole = [image for image in images if image.with_suffix(".bvec").is_file()]
             if not images:
                 raise not_converted(series.label, _syntax(series.first))
-            if not whole:
-                raise _without_directions(series)
-            dwi = _named(lambda: read_dwi(whole[0]), series)
+            dwi = joined(_read_parts(images, series), n_images)
     except NoConverterError:
         raise _without_converter(series) from None
-    if not dwi.bvecs.any():  # dcm2niix writes zeros for what it does not find
-        raise _without_directions(series)
+    findings += volumes_left_out(series.label, len(dwi.bvals), n_measured)
     in_place(dwi.volume, series)
     before = {"motion"} if "MOCO" in series.first.image_type else set()
     return replace(dwi, corrected=dwi.corrected | before, findings=(*dwi.findings, *findings))
+
+
+def _read_parts(images: Sequence[Path], series: Series) -> list[Dwi]:
+    """Read those of the converted images that can be used; with none, refuse the first one."""
+    parts, refused = [], []
+    for image in images:
+        if not image.with_suffix(".bvec").is_file():
+            continue
+        try:
+            part = _named(partial(read_dwi, image), series)
+        except BrainstemALSError as refusal:
+            refused.append(refusal)
+            continue
+        if part.bvecs.any() or part.unweighted.all():  # dcm2niix writes zeros for what it misses
+            parts.append(part)
+    if any(part.bvecs.any() for part in parts):
+        return parts
+    raise refused[0] if refused and not parts else _without_directions(series)
 
 
 def _refuse_gaps(series: Series, code: ExitCode) -> None:
@@ -249,6 +278,13 @@ def _without_converter(series: Series) -> BrainstemALSError:
 
 
 def _without_directions(series: Series) -> BrainstemALSError:
+    if not series.is_weighted:
+        return BrainstemALSError(
+            series.label,
+            "it has no diffusion weighting: its headers give no b-values",
+            "Choose another series with --dwi-series.",
+            ExitCode.UNSUITABLE_DIFFUSION,
+        )
     return BrainstemALSError(
         series.label,
         "its headers give b-values, but no gradient directions that can be read",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from ...errors import BrainstemALSError, ExitCode
 from ..finding import Finding
-from .dicom_scan import FOLDER, Scan, Series
+from .dicom_headers import FOLDER
+from .dicom_scan import Scan, Series
 from .series_rules import DWI, T1, order_dwi, order_t1, rule_for
 
 EXPORT_AGAIN = "Copy or export the whole series again."
@@ -75,7 +76,8 @@ def choose_dwi(
         USAGE: no such number.
     """
     if numbers is not None:
-        return [_numbered(series, number, order_dwi) for number in numbers], []
+        # A number that is given twice means no second series.
+        return [_numbered(series, number, order_dwi) for number in dict.fromkeys(numbers)], []
     found = _of_kind(series, DWI, order_dwi)
     return found[:1], _taken("dwi_chosen", "diffusion", found, "--dwi-series")
 

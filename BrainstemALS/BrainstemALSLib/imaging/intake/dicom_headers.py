@@ -23,6 +23,8 @@ from .enhanced import Frame, frames_of, with_shared_groups
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+FOLDER = "DICOM folder"
+"""What a folder is called in messages: its own name may be the name of a patient."""
 _TAGS = (
     "SpecificCharacterSet ImageType SOPClassUID SOPInstanceUID StudyDate Modality Manufacturer "
     "SeriesDescription ProtocolName PatientName PatientID PatientBirthDate PatientSex PatientAge "

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from ..person import Person
-from .bids import OLDEST_AGE
+from ..person import OLDEST_AGE, Person
 from .dicom_headers import Header
 
 _AGE = re.compile(r"(\d{1,3})([DWMY])")

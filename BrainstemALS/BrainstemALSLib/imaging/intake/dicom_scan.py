@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +13,10 @@ import numpy as np
 
 from ...errors import BrainstemALSError, ExitCode
 from ..dwi import B0_LIMIT
-from .dicom_headers import DamagedFileError, Header, quiet_pydicom, read_header
+from .dicom_headers import FOLDER, DamagedFileError, Header, quiet_pydicom, read_header
+from .dicom_identity import refuse_two_patients, refuse_two_patients_of_a_visit
 from .slices import Slices, look_at
 
-FOLDER = "DICOM folder"
 # Cosine and voxel size by which images of one stack may differ: rounding of headers. Half a degree
 # is far less than what any planned difference between two stacks has.
 _SAME_AXES, _SAME_SPACING_MM, _SAME_TE_MS = 0.99996, 1e-3, 0.5
@@ -136,12 +136,13 @@ def scan(source: Path) -> Scan:
     ------
     BrainstemALSError
         UNREADABLE_IMAGE: no DICOM image, or none that can be read. MISMATCHED_IMAGES: more than
-        one patient. USAGE: visits that cannot be told apart.
+        one patient, by identifier, by name, or within a visit by birth date or sex. USAGE: visits
+        that cannot be told apart.
     """
     headers, n_damaged = _read(_files(source))
     if not headers:
         raise _nothing(n_damaged)
-    _refuse_two_patients(headers)
+    refuse_two_patients(headers.values())
     images = [header for header in headers.values() if header.modality == "MR" and header.shape[0]]
     if not images:
         raise BrainstemALSError(
@@ -151,6 +152,8 @@ def scan(source: Path) -> Scan:
             ExitCode.UNREADABLE_IMAGE,
         )
     by_visit, days = _visits(images)
+    for visit in by_visit:
+        refuse_two_patients_of_a_visit(visit)
     return Scan(tuple(_series(visit) for visit in by_visit), days, n_damaged)
 
 
@@ -197,38 +200,41 @@ def _nothing(n_damaged: int) -> BrainstemALSError:
     )
 
 
-def _refuse_two_patients(headers: dict[str, Header]) -> None:
-    """Refuse files whose identifiers or names contradict each other; an empty one says nothing."""
-    for part in (0, 1):
-        known = {header.patient[part] for header in headers.values()} - {""}
-        if len(known) > 1:
-            raise BrainstemALSError(
-                FOLDER,
-                f"this folder holds images of {len(known)} patients",
-                "Put the images of one patient into a folder of their own.",
-                ExitCode.MISMATCHED_IMAGES,
-            )
-
-
 def _visits(images: Sequence[Header]) -> tuple[list[list[Header]], tuple[int, ...]]:
     """Group images by the day of their study."""
     from datetime import date
 
     groups: dict[str, list[Header]] = defaultdict(list)
-    for header in images:
-        groups[header.date].append(header)
+    for day, members in _by_day(images):
+        groups[day] += members
     if len(groups) == 1:
-        only = next(iter(groups.values()))
-        if not only[0].date and len({header.study for header in only}) > 1:
+        day, only = next(iter(groups.items()))
+        if not day and len({header.study for header in only}) > 1:
             raise _undated()
         return [only], (0,)
     try:
-        when = {day: date.fromisoformat(day.replace(".", "")) for day in groups}
+        when = {day: date.fromisoformat(day) for day in groups}
     except ValueError:
         raise _undated() from None
     order = sorted(groups, key=when.__getitem__)
     days = tuple((when[day] - when[order[0]]).days for day in order)
     return [groups[day] for day in order], days
+
+
+def _by_day(images: Sequence[Header]) -> Iterator[tuple[str, list[Header]]]:
+    """Give images with the day of their study; files that lack it have the day of the others."""
+    studies: dict[str, list[Header]] = defaultdict(list)
+    for header in images:
+        studies[header.study].append(header)
+    for study, members in studies.items():
+        days: dict[str, list[Header]] = defaultdict(list)
+        for header in members:
+            days[header.date.strip().replace(".", "")].append(header)
+        dated = [day for day in days if day]
+        if study and "" in days and len(dated) == 1:
+            yield dated[0], members
+        else:
+            yield from days.items()
 
 
 def _undated() -> BrainstemALSError:

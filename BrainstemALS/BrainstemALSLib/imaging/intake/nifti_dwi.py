@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
 from ...errors import BrainstemALSError
 from .. import checks
 from ..diffusion.gradients import fsl_to_ras
-from ..dwi import B0_LIMIT, Dwi
+from ..dwi import Dwi
 from ..finding import Finding
 from ..geometry import from_sitk
 from ..itk_output import silenced_itk
 from ..volume import Volume
 from .gradient_files import read_bvals, read_bvecs, unsuitable
+from .nrrd_dwi import read_nrrd_dwi
+from .series import WHAT, check_series, tidy
 from .upstream import corrected_before
 
-WHAT = "DWI"
-# Largest difference from 1 of a direction's length that is rounding: three decimals, as some
-# programs write them, give 0.001. Longer or shorter ones are left for the check of the gradients.
-_ROUNDED_LENGTH = 0.01
 _LONGEST_SIDECAR = 1 << 24
 _PHASE_ENCODING = {"i", "i-", "j", "j-", "k", "k-"}
 
@@ -60,8 +57,6 @@ def read_dwi(
     path = Path(path)
     name = path.name.lower()
     if name.endswith((".nrrd", ".nhdr")):
-        from .nrrd_dwi import read_nrrd_dwi
-
         return read_nrrd_dwi(path)
     checks.check_file(path, WHAT)
     if name.endswith((".mif", ".mif.gz", ".mih")):
@@ -149,29 +144,6 @@ def read_series(path: Path) -> Volume:
     volume = Volume(sitk.GetArrayViewFromImage(image).transpose(3, 2, 1, 0).copy(), first.affine)
     check_series(path, volume)
     return volume
-
-
-def check_series(subject: Path | str, volume: Volume) -> None:
-    """Refuse a series whose grid or voxels cannot be used."""
-    checks.check_dimensions(subject, WHAT, volume.array.shape[:3], 1)
-    checks.check_axes(subject, WHAT, volume.affine[:3, :3])
-    checks.check_spacing(subject, WHAT, volume.spacing)
-    checks.check_values(subject, WHAT, volume.array)
-
-
-def tidy(bvecs: np.ndarray, bvals: np.ndarray) -> np.ndarray:
-    """Return directions with zeros where there is no weighting, and rounding taken out of lengths.
-
-    Parameters
-    ----------
-    bvecs : numpy.ndarray, shape (n, 3)
-    bvals : numpy.ndarray, shape (n,)
-    """
-    lengths = np.linalg.norm(bvecs, axis=1, keepdims=True)
-    rounded = np.abs(lengths - 1.0) <= _ROUNDED_LENGTH
-    bvecs = np.divide(bvecs, lengths, out=np.array(bvecs, dtype=float), where=rounded)
-    bvecs[bvals <= B0_LIMIT] = 0.0
-    return bvecs
 
 
 def read_sidecar(path: Path) -> dict:

@@ -19,7 +19,7 @@ from ..itk_output import silenced_itk
 from ..text_header import NRRD_READER
 from ..volume import Volume
 from .gradient_files import unsuitable
-from .nifti_dwi import WHAT, check_series, tidy
+from .series import WHAT, check_series, tidy
 from .upstream import steps_in
 
 _LONGEST_HEADER = 1 << 20

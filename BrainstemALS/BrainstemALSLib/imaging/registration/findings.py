@@ -49,6 +49,29 @@ def uncertain(quality: float) -> Finding:
     )
 
 
+def far(millimetres: float, degrees: float) -> Finding:
+    """The headers had the maps in another place than the T1."""
+    return Finding(
+        "registration_far",
+        "warning",
+        f"The diffusion images were moved by {millimetres:.0f} mm and {degrees:.0f} degrees to lie "
+        "on the T1: their headers put them elsewhere.",
+        "Check that both are of one patient and one session; look at the picture of the "
+        "registration.",
+    )
+
+
+def straightened_before() -> Finding:
+    """Somebody has corrected the distortion."""
+    return Finding(
+        "distortion_corrected_before",
+        "info",
+        "The distortion of the diffusion series was corrected before it came here, so it was not "
+        "straightened again.",
+        "None needed.",
+    )
+
+
 def no_phase_encoding() -> Finding:
     """Unwarping was asked for, but along which axis is not known."""
     return Finding(
@@ -56,7 +79,8 @@ def no_phase_encoding() -> Finding:
         "info",
         "The phase-encoding axis of the diffusion series is not known, so its distortion was not "
         "straightened.",
-        "Give the axis (i, j or k of the stored image), or correct the series with FSL topup.",
+        "On the command line, name it with --phase-encoding; better, correct the series with FSL "
+        "topup.",
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...errors import BrainstemALSError, ExitCode
 from ..dwi import TensorMaps
 from ..finding import Finding
 
@@ -78,3 +79,21 @@ class Alignment:
     came: TensorMaps
     centre: np.ndarray
     found: Registration
+
+
+def checked_axis(phase_encoding: str | None) -> str | None:
+    """Return the axis that a user typed, or refuse it.
+
+    Raises
+    ------
+    BrainstemALSError
+        USAGE: it is none of ``i``, ``j`` and ``k``, with or without ``-``.
+    """
+    if phase_encoding is None or phase_encoding.removesuffix("-") in ("i", "j", "k"):
+        return phase_encoding
+    raise BrainstemALSError(
+        "--phase-encoding",
+        "this is no axis of an image",
+        "Give i, j or k, as PhaseEncodingDirection in the JSON file that dcm2niix writes.",
+        ExitCode.USAGE,
+    )

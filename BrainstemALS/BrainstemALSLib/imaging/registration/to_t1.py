@@ -22,6 +22,9 @@ from .rigid import centred_start, head_movement, region_movement
 # Maps that already lie on the T1 to within this are left alone: somebody registered them, and the
 # error of this registration is not much smaller. The largest movement of a point of the brainstem.
 ALONE_MM, ALONE_DEGREES = 1.0, 1.0
+# A movement beyond which the reader is told (our own choice): no head moves so far between two
+# series of one session, so that headers and images disagree.
+FAR_MM, FAR_DEGREES = 30.0, 20.0
 # Of the brainstem: below the first share the maps miss it, below the second they cut it.
 MISSED_SHARE, WHOLE_SHARE = 0.5, 0.95
 # What straightening must add to the quality to be kept (our own choice).
@@ -153,6 +156,8 @@ def _judged(
             return findings.misses_brainstem(min(by_header, covered)), ()
         return findings.failed(fit.quality if fit else 0.0), ()
     warnings = []
+    if facts["translation_mm"] > FAR_MM or facts["rotation_degrees"] > FAR_DEGREES:
+        warnings.append(findings.far(facts["translation_mm"], facts["rotation_degrees"]))
     if fit.quality < ACCEPTED:
         warnings.append(findings.uncertain(fit.quality))
     if covered < WHOLE_SHARE:
