@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from BrainstemALSLib.annotation import CaseStore, DraftFolder, recoverable
-from BrainstemALSLib.annotation.case_files import _sha256
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.imaging.checksum import sha256_of
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.imaging.writing import write_volume
 
@@ -220,9 +220,9 @@ def test_a_description_that_cannot_be(store, case, make_approval, change):
 def reseal(case: Path) -> None:
     """Give the files of a case, altered ones too, the checksums of a whole one."""
     content = json.loads((case / "case.json").read_text())
-    content["sha256"] = {name: _sha256(case / name) for name in content["sha256"]}
+    content["sha256"] = {name: sha256_of(case / name) for name in content["sha256"]}
     (case / "case.json").write_text(json.dumps(content))
-    (case / "case.sha256").write_text(f"{_sha256(case / 'case.json')}  case.json\n")
+    (case / "case.sha256").write_text(f"{sha256_of(case / 'case.json')}  case.json\n")
 
 
 @pytest.mark.parametrize("kind", ["grid", "changed", "label", "table"])

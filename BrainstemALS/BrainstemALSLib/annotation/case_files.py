@@ -19,7 +19,7 @@ import numpy as np
 from ..anatomy import load_structures
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.checks import ORIENTATION_GAP_MM
-from ..imaging.checksum import sha256_of as _sha256
+from ..imaging.checksum import sha256_of
 from ..imaging.geometry import same_grid
 from ..imaging.reading import read_label_map, read_volume
 from ..imaging.volume import Volume
@@ -91,10 +91,10 @@ def write_case(folder: Path, approval: Approval, record: CaseRecord) -> CaseReco
         write_volume(volume, folder / f"{name}.nii.gz")
     (folder / LABELS).write_bytes(_label_table(approval))
     names = [*(f"{name}.nii.gz" for name in volumes), LABELS]
-    record = replace(record, checksums={name: _sha256(folder / name) for name in names})
+    record = replace(record, checksums={name: sha256_of(folder / name) for name in names})
     text = json.dumps(to_json(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / CASE).write_bytes(text.encode())
-    (folder / SEAL).write_bytes(f"{_sha256(folder / CASE)}  {CASE}\n".encode())
+    (folder / SEAL).write_bytes(f"{sha256_of(folder / CASE)}  {CASE}\n".encode())
     for name in [*names, CASE, SEAL]:
         sync_file(folder / name)
     sync_folder(folder)
@@ -136,13 +136,13 @@ def find_problems(folder: Path) -> tuple[str, ...]:
     except OSError:
         problems.append(f"{SEAL} is missing")
     else:
-        if not seal or seal[0].decode("ascii", "replace") != _sha256(folder / CASE):
+        if not seal or seal[0].decode("ascii", "replace") != sha256_of(folder / CASE):
             problems.append(f"{CASE} was altered")
     needed = [LABELS, *(f"{name}.nii.gz" for name in (*record.images, *MASKS))]
     problems += [f"{CASE} has no checksum of {n}" for n in needed if n not in record.checksums]
     for name in needed:
         try:
-            if _sha256(folder / name) != record.checksums.get(name):
+            if sha256_of(folder / name) != record.checksums.get(name):
                 problems.append(f"{name} was altered")
         except FileNotFoundError:
             problems.append(f"{name} is missing")

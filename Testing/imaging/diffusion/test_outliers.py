@@ -41,7 +41,8 @@ def repaired(head, protocol, lowest_mm, lost, seed):
         Movement(Rotation.from_rotvec(moved[:3], degrees=True).as_matrix(), moved[3:], eddy)
         for moved, eddy in zip(faults.motion, faults.eddy, strict=True)
     ]
-    return outliers.replace_outliers(motion.undo_motion(dwi, brain(dwi), movements), brain(dwi))
+    undone = motion.undo_motion(dwi, brain(dwi), movements)
+    return outliers.replace_outliers(undone, brain(undone.dwi))
 
 
 def slices_of(found) -> set[tuple[int, int]]:

@@ -85,7 +85,7 @@ def test_one_multi_frame_file_is_a_source(tmp_path, visit, t1_plane):
     path = files.enhanced_file(tmp_path, t1_plane, visit, 2)
     found = open_source(path)
     assert deviation(found.t1) < ROUNDING
-    assert found.name == "exam"
+    assert found.name == "sub-exam"
 
 
 @pytest.mark.parametrize("kind", ["axial", "coronal", "sagittal"])

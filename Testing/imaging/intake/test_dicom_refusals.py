@@ -202,7 +202,7 @@ def test_two_visits_need_a_choice(tmp_path, t1_plane):
     assert open_source(tmp_path, visit=1).person.days_since_first_visit == 0
     second = open_source(tmp_path, visit=2)
     assert second.person.days_since_first_visit == 242
-    assert second.name == "exam_ses-2"
+    assert second.name == "sub-exam_ses-2"
     assert "no visit 3" in refused(tmp_path, visit=3).problem
 
 

@@ -19,8 +19,8 @@ class Source:
     Attributes
     ----------
     name : str
-        What to call the results: ``sub-01_ses-02`` of BIDS, the name of a T1 file, ``exam`` for a
-        DICOM folder, whose names may be those of patients.
+        What to call the results: ``sub-01_ses-02`` of BIDS, the name of a T1 file, ``sub-exam`` for
+        a DICOM folder, whose names may be those of patients.
     t1 : Volume
         float32, RAS mm.
     dwi : Dwi or None
