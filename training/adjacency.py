@@ -17,7 +17,7 @@ from .synthesis import Anatomy, channel_table
 BLOCK = 32
 """Voxels along each side of the block that is looked at in a step (our own choice)."""
 WEIGHT = 1.0
-"""Of the penalty, a probability, beside the loss (our own choice, see docs/results/ablation.md)."""
+"""Of the penalty, a probability, beside the loss (our own choice; no run has used it yet)."""
 
 
 def forbidden_pairs(anatomies: Iterable[Anatomy]) -> torch.Tensor:

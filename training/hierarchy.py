@@ -15,8 +15,7 @@ import torch
 from BrainstemALSLib.anatomy import load_structures
 
 REGION_WEIGHT, TISSUE_WEIGHT = 0.25, 0.25
-"""Of the coarser levels beside 1 of the structures (our own choice, see the ablation in
-docs/results/ablation.md)."""
+"""Of the coarser levels beside 1 of the structures (our own choice; no run has used them yet)."""
 
 
 @lru_cache(maxsize=1)
