@@ -10,33 +10,17 @@ import pytest
 from BrainstemALSLib.annotation.store import CaseStore
 from BrainstemALSLib.imaging.geometry import resample
 from BrainstemALSLib.installation.requirements import Missing
-from BrainstemALSLib.phantom.diffusion import Protocol, gradient_scheme, simulate_dwi
-from BrainstemALSLib.phantom.diffusion_head import diffusion_head
-from BrainstemALSLib.phantom.sample import sample_anatomy
 from BrainstemALSLib.worker.session import State
+from Testing.scanned_head import DIRECTIONS, scanned_head
 
 RUN_S = 400
 CANCEL_S = 3.0
-DIRECTIONS = 8
 
 
 @pytest.fixture(scope="session")
 def scanned():
     """A simulated head and its series: coarse and short, so that it is fitted quickly."""
-    anatomy = tuple(
-        resample(
-            part,
-            [n // 2 for n in part.shape],
-            part.affine @ np.diag([2.0, 2.0, 2.0, 1.0]),
-            "nearest" if kind == "labels" else "linear",
-        )
-        for kind, part in zip(("labels", "white", "grey"), sample_anatomy(), strict=True)
-    )
-    head = diffusion_head(resolution=3.5, anatomy=anatomy)
-    protocol = Protocol(
-        *gradient_scheme(DIRECTIONS, unweighted=1), shape=(52, 60, 34), spacing=(3.5, 3.5, 3.5)
-    )
-    return head, simulate_dwi(head, protocol, snr=30)
+    return scanned_head()
 
 
 @pytest.fixture
@@ -70,8 +54,7 @@ def add_series(host):
 @pytest.fixture
 def with_series(host, panel, scanned, add_volume, add_series):
     """T1 and series of the simulated head, chosen in the panel."""
-    head, simulated = scanned
-    nodes = {"t1": add_volume(head.t1), "dwi": add_series(simulated.dwi)}
+    nodes = {"t1": add_volume(scanned.head.t1), "dwi": add_series(scanned.dwi)}
     for role, node in nodes.items():
         host.choose(getattr(panel.ui, f"{role}Selector"), node)
     return nodes
@@ -114,7 +97,7 @@ def test_a_visit_with_a_series(host, panel, scanned, with_series, stroke, tmp_pa
     assert (names["fa"], names["md"]) == ("FA from DWI", "MD from DWI")
     assert result.maps["dwi"] is with_series["dwi"]
     assert result.colours.GetImageData().GetNumberOfScalarComponents() == 3
-    shift = outcome.maps["fa"].affine - scanned[1].dwi.volume.affine
+    shift = outcome.maps["fa"].affine - scanned.dwi.volume.affine
     assert np.linalg.norm(shift[:3, 3]) < 3.0
     assert {"fa", "md"} <= set(outcome.modalities)
     assert "FA, MD" in ui.summaryLabel.text
@@ -184,13 +167,12 @@ def test_cancel_in_the_middle_of_the_fit(host, panel, with_series):
 def test_a_series_that_cannot_be_fitted_costs_the_diffusion_alone(
     host, panel, scanned, add_volume, add_series, fault
 ):
-    head, simulated = scanned
-    dwi = simulated.dwi
+    dwi = scanned.dwi
     if fault == "five directions":
         few = np.flatnonzero(dwi.bvals == 0)[:1].tolist() + np.flatnonzero(dwi.bvals)[:5].tolist()
         volume = type(dwi.volume)(dwi.volume.array[..., few], dwi.volume.affine)
         dwi = type(dwi)(volume, dwi.bvals[few], dwi.bvecs[few])
-    host.choose(panel.ui.t1Selector, add_volume(head.t1))
+    host.choose(panel.ui.t1Selector, add_volume(scanned.head.t1))
     host.choose(panel.ui.dwiSelector, add_series(dwi, gradients=fault != "no gradients"))
     segmented(host, panel)
     assert "diffusion series could not be used" in panel.messages.text
@@ -204,7 +186,7 @@ def test_a_series_that_cannot_be_fitted_costs_the_diffusion_alone(
 def test_maps_that_are_given_win_and_the_panel_says_so(
     host, panel, with_series, add_volume, scanned
 ):
-    fa = add_volume(scanned[0].t1)
+    fa = add_volume(scanned.head.t1)
     host.choose(panel.ui.faSelector, fa)
     assert "FA given, so the DWI is not used" in panel.ui.examHintLabel.text
     assert set(panel.visit.inputs()) == {"t1", "fa"}
@@ -227,7 +209,7 @@ def test_a_series_of_another_patient_is_refused(host, panel, with_series):
 
 
 def test_a_series_belongs_to_its_t1(host, panel, with_series, add_volume, scanned):
-    other = add_volume(scanned[0].t1, "another")
+    other = add_volume(scanned.head.t1, "another")
     host.choose(panel.ui.t1Selector, other)
     assert panel.visit.parameters.dwi is None
     host.choose(panel.ui.t1Selector, with_series["t1"])

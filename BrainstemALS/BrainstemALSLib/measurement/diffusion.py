@@ -97,12 +97,14 @@ def diffusion_values(
         none. Empty where there is no map or nothing is segmented.
     """
     support = support_of(segmentation)
-    if support is None:
-        return ()
-    fields = diffusion_fields(support, maps)
+    return structure_values(support, diffusion_fields(support, maps)) if support else ()
+
+
+def structure_values(support: Support, fields: list[Field]) -> tuple[DiffusionValue, ...]:
+    """Return what ``diffusion_values`` does, of fields that are there already."""
     return tuple(
         _measured(target, field, support.volume_mm3(target.members))
-        for target in _targets(segmentation.keys)
+        for target in _targets(support.keys)
         for field in fields
     )
 

@@ -12,13 +12,14 @@ from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from ..segmentation.result import Segmentation
 from .asymmetry import Asymmetry, asymmetries
-from .diffusion import diffusion_values
+from .diffusion import diffusion_fields, structure_values
 from .diffusion_asymmetry import DiffusionAsymmetry, diffusion_asymmetries
 from .diffusion_findings import diffusion_findings
 from .diffusion_value import DiffusionValue
 from .intracranial import Intracranial, intracranial_volume
+from .mixture import support_of
 from .quality import quality_findings, worst_first
-from .sampled import sampled_values
+from .sampled import place_values
 from .volumes import StructureVolume, structure_volumes
 
 
@@ -83,10 +84,18 @@ def measure(
     pairs = asymmetries(volumes)
     intracranial = intracranial_volume(segmentation, volumes)
     findings = quality_findings(segmentation, t1, volumes, pairs, intracranial)
-    diffusion = (
-        *diffusion_values(segmentation, maps or {}),
-        *sampled_values(segmentation, maps or {}),
-    )
+    diffusion = _diffusion(segmentation, maps or {})
     diffusion_pairs = diffusion_asymmetries(diffusion)
     findings = worst_first((*findings, *diffusion_findings(diffusion, diffusion_pairs)))
     return Measures(volumes, pairs, intracranial, findings, diffusion, diffusion_pairs)
+
+
+def _diffusion(
+    segmentation: Segmentation, maps: Mapping[str, Volume]
+) -> tuple[DiffusionValue, ...]:
+    """Structures, composites and places, from what each voxel of the maps holds, found once."""
+    support = support_of(segmentation) if maps else None
+    if support is None:
+        return ()
+    fields = diffusion_fields(support, maps)
+    return (*structure_values(support, fields), *place_values(support, fields))

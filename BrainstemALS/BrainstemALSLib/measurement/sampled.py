@@ -101,12 +101,12 @@ def sampled_values(
         ``kind`` is ``sampled``.
     """
     support = support_of(segmentation)
-    if support is None:
-        return ()
-    fields = diffusion_fields(support, maps)
-    if not fields:
-        return ()
-    fit = fit_places(support)
+    return place_values(support, diffusion_fields(support, maps)) if support else ()
+
+
+def place_values(support: Support, fields: list[Field]) -> tuple[DiffusionValue, ...]:
+    """Return what ``sampled_values`` does, of fields that are there already."""
+    fit = fit_places(support) if fields else None
     return tuple(
         _sampled(nucleus, field, support, fit) for nucleus in load_coordinates() for field in fields
     )
