@@ -11,13 +11,14 @@ export PYTHONPATH := $(CURDIR)/BrainstemALS:$(CURDIR)
 
 # Training allocates and frees the same large arrays every step: without these, glibc gives each back
 # to the kernel and gets it zeroed again, a third of a step's time (docs/decisions/0004).
-train: export MALLOC_MMAP_MAX_ = 0
-train: export MALLOC_TRIM_THRESHOLD_ = 100000000000
-train: export MALLOC_TOP_PAD_ = 300000000
-train: export OMP_WAIT_POLICY = PASSIVE
+train baseline few-labels: export MALLOC_MMAP_MAX_ = 0
+train baseline few-labels: export MALLOC_TRIM_THRESHOLD_ = 100000000000
+train baseline few-labels: export MALLOC_TOP_PAD_ = 300000000
+train baseline few-labels: export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo doctor test lint lint-imports format package atlas train evaluate bench clean
+.PHONY: help install demo doctor test lint lint-imports format screenshots package atlas train baseline
+.PHONY: few-labels calibrate evaluate card bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -50,7 +51,8 @@ doctor: $(STAMP_CLI) ## Say what is installed, which device, which model
 
 test: $(STAMP) ## Run the tests
 	Testing/host/system_libraries.sh $(BIN)/python
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone" $(ARGS)
+	$(BIN)/python -m pytest -m alone $(ARGS) || test $$? -eq 5 # 5: none was chosen
 
 lint: $(STAMP) ## Check style and layers
 	$(BIN)/ruff check .
@@ -82,14 +84,28 @@ else
 	$(BIN)/python -m training.train $(ARGS)
 endif
 
+baseline: $(STAMP) ## Train the plain supervised U-Net that ours is compared with
+	$(BIN)/python -m training.supervised $(ARGS)
+
+few-labels: $(STAMP) ## Run the study of few labels (about an hour) and write its page
+	$(BIN)/python -m training.experiments.curve $(ARGS)
+
+calibrate: $(STAMP) ## Fit what the bundled model knows about its own limits: temperature, familiarity
+	$(BIN)/python -m training.calibrate $(ARGS)
+	$(BIN)/python -m training.familiarity --again
+
 evaluate: $(STAMP) ## Write the tables of docs/results
-	$(BIN)/python -m training.evaluation.synthetic $(ARGS)
+	$(BIN)/python -m training.evaluation.segmentation $(ARGS)
 	$(BIN)/python -m training.evaluation.icbm
 	$(BIN)/python -m training.evaluation.real
+	$(BIN)/python -m training.evaluation.safety
 	$(BIN)/python -m training.evaluation.diffusion
 	$(BIN)/python -m training.evaluation.diffusion_values
 	$(BIN)/python -m training.evaluation.registration
 	$(BIN)/python -m training.evaluation.tractseg
+
+card: $(STAMP) ## Write the model card from the tables of docs/results
+	$(BIN)/python -m training.evaluation.card
 
 bench: $(STAMP) ## Measure time and memory beside ANTs
 	$(BIN)/python -m training.evaluation.bench $(ARGS)

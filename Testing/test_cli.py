@@ -64,6 +64,7 @@ def one_sentence(outcome):
     return lines[0]
 
 
+@pytest.mark.alone
 def test_help_answers_at_once():
     started = time.perf_counter()
     outcome = run("--help")

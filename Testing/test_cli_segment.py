@@ -12,10 +12,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from BrainstemALSLib.anatomy import by_key
+from BrainstemALSLib.cli.app import app
 from BrainstemALSLib.cli.icbm import icbm_path
-from BrainstemALSLib.errors import ExitCode
+from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.geometry import resample
 from BrainstemALSLib.imaging.reading import read_volume
 from BrainstemALSLib.imaging.writing import write_volume
@@ -121,6 +123,9 @@ def test_records_and_picture_open(ran, t1):
         }
     ]
     assert set(origin["model"]) == {"locator", "structures"}
+    assert origin["options"]["flip"] is True
+    assert origin["model"]["structures"]["mirrored"] == "averaged"
+    assert float(origin["model"]["structures"]["temperature"]) > 0
     assert "findings" in records[f"{PREFIX}_qc.json"]
     picture = imread(ran[1] / f"{PREFIX}_overview.png")
     assert min(picture.shape[:2]) > 200
@@ -134,3 +139,19 @@ def test_a_second_run_is_refused_and_touches_nothing(ran, t1):
     assert "--overwrite" in outcome.stderr
     after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in ran[1].iterdir()}
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("words", "flip"), [([], True), (["--flip"], True), (["--no-flip"], False)]
+)
+def test_the_mirror_image_is_averaged_unless_left_out(monkeypatch, tmp_path, words, flip):
+    asked = []
+
+    def late_segmenter(device, model, flip, threads):
+        asked.append(flip)
+        raise BrainstemALSError("T1", "enough is known", "Stop here.", ExitCode.USAGE)
+
+    monkeypatch.setattr("BrainstemALSLib.cli.inference.LateSegmenter", late_segmenter)
+    arguments = ["segment", str(tmp_path / "t1.nii"), "--out", str(tmp_path / "out"), *words]
+    assert CliRunner().invoke(app, arguments).exit_code == ExitCode.USAGE
+    assert asked == [flip]

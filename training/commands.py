@@ -20,7 +20,7 @@ def run_arguments(
     parser.add_argument("--name", default=name, help="of the run: its folder under data/runs")
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--minutes", type=float, default=minutes, help="resumed parts included")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, help="of the samples; else one not used before")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--no-export", action="store_true")

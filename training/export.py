@@ -12,6 +12,7 @@ import torch
 
 from BrainstemALSLib import __version__
 from BrainstemALSLib.anatomy import load_structures
+from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.segmentation import models
 from BrainstemALSLib.segmentation import preprocess as P
 from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
@@ -19,6 +20,7 @@ from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
 from .data import repository
 from .evaluation.tables import command_line
 from .networks import LOCATOR_CLASSES
+from .origin import total
 
 MAX_BYTES = 30 * 1024**2
 LICENCE = "CC BY-SA 4.0"
@@ -67,11 +69,52 @@ def _write(network: torch.nn.Module, example: torch.Tensor, card: dict, folder: 
         "intended_use": INTENDED_USE,
         "export_agreement": round(agreement, 5),
     }
-    sidecar = folder / f"{card['name']}.json.partial"
-    sidecar.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    # A new description: what was measured on other weights (``OF_THE_WEIGHTS``) is gone with them.
+    sidecar = _draft(path, card)
     os.replace(partial, path)
     os.replace(sidecar, path.with_suffix(".json"))
     return path
+
+
+def _draft(path: Path, card: dict) -> Path:
+    """Write a description beside the one that it shall replace; returns its path."""
+    draft = path.with_suffix(".json.partial")
+    draft.write_text(json.dumps(card, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return draft
+
+
+OF_THE_WEIGHTS = ("temperature", "calibration", "familiarity")
+"""Parts of a sidecar that are measured on a finished model, see ``add_to_sidecar``."""
+
+
+def add_to_sidecar(model: models.ModelFile, facts: dict) -> None:
+    """Add to the description of a model what was measured on its weights, all of it or nothing.
+
+    Parameters
+    ----------
+    model : ModelFile
+        As ``find_model`` returned it before the measurement.
+    facts : dict
+        Of ``OF_THE_WEIGHTS``; those that are there already are replaced, others stay.
+
+    Raises
+    ------
+    BrainstemALSError
+        The weights are no longer those that were measured, or the model is damaged.
+    ValueError
+        A fact that is none of ``OF_THE_WEIGHTS``.
+    """
+    if not set(facts) <= set(OF_THE_WEIGHTS):
+        raise ValueError(f"only {', '.join(OF_THE_WEIGHTS)} can be added, not {', '.join(facts)}")
+    now = models.find_model(model.card["name"], model.path.parent)
+    if now.card["sha256"] != model.card["sha256"]:
+        raise BrainstemALSError(
+            model.path,
+            "the model was replaced while it was measured",
+            "Measure it again.",
+            ExitCode.USAGE,
+        )
+    os.replace(_draft(model.path, now.card | facts), model.path.with_suffix(".json"))
 
 
 def default_folder() -> Path:
@@ -89,7 +132,7 @@ def export_structures(
     network : torch.nn.Module
         Trained network.
     facts : dict
-        What training reports: steps, seconds, figures, seed.
+        What training reports: steps, seconds, figures, seed, and ``origin``.
     cases : int
         Anatomies it learned from.
     folder : Path, optional
@@ -111,7 +154,7 @@ def export_structures(
         "spacing_mm": P.SPACING_MM,
         "window": P.WINDOW_MM,
         "keys": [structure.key for structure in load_structures()],
-        "training": {"anatomies": cases, "command": command_line(), **facts},
+        "training": _training(facts, cases),
     }
     example = torch.randn(1, sum(PLANES.values()), *P.WINDOW_MM)
     return _write(network, example, card, folder or default_folder())
@@ -126,6 +169,14 @@ def export_locator(
         "channels": [{"name": "t1", "normalisation": "clip to 0.5-99.5 percentile, standardise"}],
         "spacing_mm": P.LOCATOR_SPACING_MM,
         "classes": LOCATOR_CLASSES,
-        "training": {"anatomies": cases, "command": command_line(), **facts},
+        "training": _training(facts, cases),
     }
     return _write(network, torch.randn(1, 1, 48, 64, 64), card, folder or default_folder())
+
+
+def _training(facts: dict, cases: int) -> dict:
+    """Part ``training`` of a sidecar: this run and, where others went before it, all together."""
+    out = {"anatomies": cases, "command": command_line(), **facts}
+    if out.get("history"):
+        out |= {f"total_{name}": total(out, name) for name in ("steps", "seconds")}
+    return out

@@ -31,9 +31,9 @@ from .export import default_folder, export_locator
 from .geometry_augmentation import Draw, rotation, smooth_field
 from .loop import Schedule, train
 from .networks import LOCATOR_CLASSES, locator_network
-from .origin import note_origin, origin, warm
+from .origin import note_origin, origin, run_seed, warm
+from .samples import prepared_anatomy
 from .synthesis import Anatomy
-from .train import prepared_anatomy
 
 SIZES = ((64, 64, 64), (48, 64, 64), (56, 64, 48), (32, 32, 32))
 FINE = 2  # images are drawn at half the voxel size and averaged: that is partial volume
@@ -202,15 +202,15 @@ def validation(sampler: LocatorSampler, count: int = 12):
 def main() -> None:
     """Command line."""
     arguments = run_arguments(__doc__.splitlines()[0], LOCATOR, 1500, 8.0).parse_args()
+    folder = work_dir() / "runs" / arguments.name
+    bundled = default_folder() / f"{LOCATOR}.ts" if arguments.warm_start else None
+    seed = run_seed(folder, bundled, arguments.seed)
     schedule = Schedule(
-        arguments.steps, arguments.minutes, arguments.rate,
-        seed=arguments.seed, workers=arguments.workers,
+        arguments.steps, arguments.minutes, arguments.rate, seed=seed, workers=arguments.workers,
         validate_every=200, checkpoint_every=200, class_weights=CLASS_WEIGHTS,
     )  # fmt: skip
     training = training_cases()
-    folder = work_dir() / "runs" / arguments.name
-    bundled = default_folder() / f"{LOCATOR}.ts" if arguments.warm_start else None
-    note_origin(folder, bundled)
+    note_origin(folder, bundled, seed)
     network, facts = train(
         partial(warm, locator_network, bundled),
         LocatorSampler(training),

@@ -16,6 +16,7 @@ from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .loss import dice_cross_entropy
+from .objective import Objective
 
 Sample = Callable[[int], tuple[torch.Tensor, torch.Tensor]]
 FADED = 0.6  # share of the run after which class weights are gone
@@ -93,6 +94,7 @@ def train(
     schedule: Schedule,
     device: torch.device,
     fingerprint: str = "",
+    objective: Objective = dice_cross_entropy,
 ) -> tuple[torch.nn.Module, dict]:
     """Train, or go on training, a network.
 
@@ -112,7 +114,9 @@ def train(
     device : torch.device
         Where.
     fingerprint : str
-        Of the data; a checkpoint of other data is not resumed.
+        Of the data and the loss; a checkpoint of another one is not resumed.
+    objective : callable
+        The loss, see ``training.objective``.
 
     Returns
     -------
@@ -176,7 +180,7 @@ def train(
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(channels.to(device))
         weight = _weights(schedule, progress, device)
-        loss = dice_cross_entropy(logits, classes.to(device), weight)
+        loss = objective(logits, classes.to(device), weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -8,6 +8,8 @@ cores that took as long as the network itself (0.9 of 1.7 s a step, docs/decisio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 SMOOTH = 1e-5  # MONAI's smooth_nr and smooth_dr
@@ -15,7 +17,7 @@ SMOOTH = 1e-5  # MONAI's smooth_nr and smooth_dr
 
 class _DiceCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, logits, truth, weight):
+    def forward(ctx, logits, truth, weight, levels):
         """Sums over voxels are taken per class; the probabilities are kept for the gradient."""
         classes = logits.shape[1]
         flat = logits.detach().float().movedim(1, 0).reshape(classes, -1)
@@ -38,7 +40,13 @@ class _DiceCrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(probability, truth, own, voxel_weight / total_weight)
         ctx.slopes = (-2 * scored / denominator, scored * ratio / denominator)
         ctx.shape, ctx.dtype = logits.shape, logits.dtype
-        return cross_entropy + (scored * (1 - ratio)).sum()
+        loss = cross_entropy + (scored * (1 - ratio)).sum()
+        ctx.levels = []
+        for group, importance in levels:
+            level = _Level(group, importance, probability, truth, count)
+            loss = loss + importance * level.loss
+            ctx.levels.append(level)
+        return loss
 
     @staticmethod
     def backward(ctx, gradient):
@@ -49,13 +57,48 @@ class _DiceCrossEntropy(torch.autograd.Function):
         out = probability * (share - inner)
         out.addcmul_(probability, by_predicted[:, None])
         out.scatter_add_(0, truth[None], (by_common[truth] * own - share)[None])
+        for level in ctx.levels:
+            level.add_gradient(out, probability)
         samples, classes, *space = ctx.shape
         out = out.mul_(gradient).reshape(classes, samples, *space).movedim(0, 1)
-        return out.to(ctx.dtype), None, None
+        return out.to(ctx.dtype), None, None, None
+
+
+class _Level:
+    """Dice + cross-entropy of groups of classes: the same loss on sums of probabilities."""
+
+    def __init__(self, group, importance, probability, truth, count):
+        groups = int(group.max()) + 1
+        self.group, self.importance = group, importance
+        members = torch.nn.functional.one_hot(group, groups).T.to(probability)
+        together = members @ probability
+        self.truth = group[truth]
+        self.own = together.gather(0, self.truth[None])[0].clamp_min(
+            torch.finfo(torch.float32).tiny
+        )
+        common = torch.zeros(groups).to(count).scatter_add_(0, self.truth, self.own)
+        denominator = members @ count + together.sum(1) + SMOOTH
+        ratio = (2 * common + SMOOTH) / denominator
+        scored = torch.full_like(ratio, 1 / (groups - 1))
+        scored[0] = 0.0
+        self.by_common = -2 * scored / denominator
+        self.by_predicted = scored * ratio / denominator
+        self.mean = together.T @ self.by_predicted
+        self.loss = (scored * (1 - ratio)).sum() - self.own.log().mean()
+
+    def add_gradient(self, out: torch.Tensor, probability: torch.Tensor) -> None:
+        """Add the derivative by the logits, shape (classes, voxels), in place."""
+        at_truth = self.by_common[self.truth] - 1 / (self.own * len(self.own))
+        slope = self.by_predicted[self.group][:, None] - self.mean - at_truth * self.own
+        slope += (self.group[:, None] == self.truth) * at_truth
+        out.add_(probability * slope, alpha=self.importance)
 
 
 def dice_cross_entropy(
-    logits: torch.Tensor, truth: torch.Tensor, weight: torch.Tensor | None = None
+    logits: torch.Tensor,
+    truth: torch.Tensor,
+    weight: torch.Tensor | None = None,
+    levels: Sequence[tuple[torch.Tensor, float]] = (),
 ) -> torch.Tensor:
     """Sum of the mean Dice loss over all classes but the first, and of cross-entropy.
 
@@ -67,6 +110,9 @@ def dice_cross_entropy(
         int64 class numbers, 0 the background.
     weight : torch.Tensor, shape (c,), optional
         float32, of the classes, in both terms; 1 unless given.
+    levels : sequence of (torch.Tensor, float)
+        Coarser classes, see ``hierarchy``: int64 (c,), class to group, 0 the background alone; and
+        the weight with which the same loss of the groups is added.
 
     Returns
     -------
@@ -75,4 +121,5 @@ def dice_cross_entropy(
     """
     if weight is None:
         weight = torch.ones(logits.shape[1], device=logits.device)
-    return _DiceCrossEntropy.apply(logits, truth, weight)
+    levels = [(group.to(logits.device), importance) for group, importance in levels]
+    return _DiceCrossEntropy.apply(logits, truth, weight, levels)

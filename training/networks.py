@@ -15,7 +15,8 @@ COORDINATES = 3
 LOCATOR_CLASSES = ("background", "cerebrum", "cerebellum", "brainstem")
 
 
-def _unet(inputs: int, outputs: int, filters: tuple[int, ...]) -> DynUNet:
+def unet(inputs: int, outputs: int, filters: tuple[int, ...]) -> DynUNet:
+    """A DynUNet of 3 x 3 x 3 convolutions that halves the image at every level but the first."""
     levels = len(filters)
     return DynUNet(
         spatial_dims=3,
@@ -59,10 +60,10 @@ class WindowNetwork(torch.nn.Module):
 def structure_network(filters: tuple[int, ...] = STRUCTURE_FILTERS) -> WindowNetwork:
     """T1, FA, MD, V1 at 1 mm to background and every structure, in the order of the table."""
     return WindowNetwork(
-        _unet(sum(PLANES.values()) + COORDINATES, 1 + len(load_structures()), filters)
+        unet(sum(PLANES.values()) + COORDINATES, 1 + len(load_structures()), filters)
     )
 
 
 def locator_network(filters: tuple[int, ...] = LOCATOR_FILTERS) -> DynUNet:
     """T1 at 4 mm to ``LOCATOR_CLASSES``."""
-    return _unet(1, len(LOCATOR_CLASSES), filters)
+    return unet(1, len(LOCATOR_CLASSES), filters)

@@ -15,8 +15,8 @@ from BrainstemALSLib.segmentation.channels import CHANNELS, PLANES
 from .anatomies import built_cases
 from .data import repository
 from .montage import label_colours
+from .samples import prepared_anatomy
 from .synthesis import channel_table, training_sample
-from .train import prepared_anatomy
 
 ROWS = 6
 WIDTH = len(CHANNELS) + 1

@@ -28,8 +28,9 @@ from .export import export_locator, export_structures
 from .locator import LocatorSampler, validation
 from .loop import Schedule, train
 from .networks import locator_network, structure_network
+from .samples import CaseSampler
 from .synthesis import Anatomy
-from .train import CaseSampler, Validation
+from .train import Validation
 
 SPACING = 1.5
 SHAPE = (48, 56, 64)

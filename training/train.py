@@ -9,8 +9,7 @@ to ``data/runs/NAME`` and, at the end, the TorchScript model and its sidecar (``
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,37 +18,20 @@ from BrainstemALSLib.anatomy import load_structures
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.segmentation.models import STRUCTURES
 
-from .anatomies import built_cases, data_fingerprint, load_anatomy
+from .anatomies import built_cases, data_fingerprint
 from .checkpoint import load_checkpoint
 from .commands import finish, run_arguments, training_cases
 from .data import work_dir
 from .export import default_folder, export_structures
 from .loop import Schedule, train
 from .networks import structure_network
-from .origin import note_origin, origin, warm
-from .synthesis import Anatomy, channel_table, training_sample
+from .objective import PRIORS, objective
+from .origin import note_origin, origin, run_seed, warm
+from .samples import CaseSampler, MirroredTwice
+from .synthesis import Anatomy, channel_table
 
 VALIDATION_SEED = 900_000_000  # far from every training number
 VALIDATION_SAMPLES = 8
-
-
-@cache
-def prepared_anatomy(case: str) -> Anatomy:
-    """Anatomy by case name, kept in memory once read."""
-    return Anatomy.from_volume(load_anatomy(case))
-
-
-class CaseSampler:
-    """Training pair by number, over a list of cases; ``load`` turns a name into an anatomy."""
-
-    def __init__(self, cases: list[str], load: Callable[[str], Anatomy] = prepared_anatomy):
-        self.cases, self.load = cases, load
-
-    def __call__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pair (channels, classes) of ``training_sample``."""
-        generator = torch.Generator().manual_seed(number)
-        which = int(torch.randint(len(self.cases), (), generator=generator))
-        return training_sample(self.load(self.cases[which]), number)
 
 
 def class_weights(anatomies: list[Anatomy]) -> tuple[float, ...]:
@@ -125,35 +107,36 @@ def main() -> None:
     """Command line."""
     parser = run_arguments(__doc__.splitlines()[0], STRUCTURES, 2000, 110.0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--priors", nargs="*", choices=PRIORS, default=list(PRIORS), help="beside the loss"
+    )
     parser.add_argument("--export-only", action="store_true", help="export the last checkpoint")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
-    schedule = Schedule(
-        arguments.steps,
-        arguments.minutes,
-        arguments.rate,
-        seed=arguments.seed,
-        workers=arguments.workers,
-    )
     folder: Path = work_dir() / "runs" / arguments.name
     training, held_out = training_cases(), built_cases(held_out=True)
     if arguments.export_only:
         print(export_checkpoint(folder, len(training)))
         return
+    bundled = default_folder() / f"{STRUCTURES}.ts" if arguments.warm_start else None
+    seed = run_seed(folder, bundled, arguments.seed)
+    schedule = Schedule(
+        arguments.steps, arguments.minutes, arguments.rate, seed=seed, workers=arguments.workers
+    )
     sampler = CaseSampler(training)
     if not arguments.warm_start:  # a network that has learned already finds the small ones
         schedule.class_weights = class_weights([sampler.load(case) for case in training[::6]])
     print(f"{len(training)} anatomies to train on, {len(held_out)} held out")
-    bundled = default_folder() / f"{STRUCTURES}.ts" if arguments.warm_start else None
-    note_origin(folder, bundled)
+    note_origin(folder, bundled, seed, priors=arguments.priors)
     network, facts = train(
         partial(warm, structure_network, bundled),
-        sampler,
+        MirroredTwice(sampler),
         Validation(CaseSampler(held_out), device),
         folder,
         schedule,
         device,
-        data_fingerprint(training),
+        f"{data_fingerprint(training)} {' '.join(arguments.priors)}".strip(),
+        objective(arguments.priors, map(sampler.load, training)),
     )
     if not arguments.no_export:
         print(export_structures(network, facts | origin(folder), len(training)))

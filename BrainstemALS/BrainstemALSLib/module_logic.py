@@ -18,7 +18,7 @@ def process(
     dwi: object | None = None,
     *,
     device: str = "auto",
-    flip: bool = False,
+    flip: bool = True,
     model_dir: str | None = None,
     corrected: str = "keep",
     progress: Callable[[str, float, str], None] | None = None,

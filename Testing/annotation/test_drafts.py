@@ -178,6 +178,7 @@ def test_a_folder_that_vanished(session, make_draft, root):
     session.save(make_draft(3))
 
 
+@pytest.mark.alone
 def test_saving_does_not_hold_up_the_window(session, make_draft):
     shape = (72, 90, 110)
     labels = np.random.default_rng(0).integers(0, 62, shape, dtype=np.uint8)

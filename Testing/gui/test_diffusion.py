@@ -150,6 +150,7 @@ def test_a_visit_with_a_series(host, panel, scanned, with_series, stroke, tmp_pa
     assert slicer.mrmlScene.GetFirstNodeByName("Colour FA from DWI") is again.colours
 
 
+@pytest.mark.alone
 def test_cancel_in_the_middle_of_the_fit(host, panel, with_series):
     process = panel.jobs.process
     panel.ui.segmentButton.click()

@@ -47,6 +47,7 @@ host.close()
 """
 
 
+@pytest.mark.alone
 def test_it_opens_in_under_a_second(host, local):
     import time
 
@@ -68,6 +69,7 @@ def bare_site(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")
 def test_with_nothing_installed_it_opens_as_quickly_and_says_what_is_missing(bare_site, tmp_path):
     outcome = subprocess.run(
@@ -99,6 +101,13 @@ def test_stage_and_risk_say_that_there_is_no_model(panel):
 def test_nothing_is_chosen_unless_the_user_does(panel):
     assert panel.ui.segmentButton.enabled is False
     assert "Load a T1" in panel.ui.examHintLabel.text
+
+
+def test_the_mirror_image_is_averaged_unless_the_user_leaves_it_out(panel):
+    assert panel.visit.parameters.flip is True
+    assert panel.ui.flipCheck.checked
+    panel.ui.flipCheck.click()
+    assert panel.visit.parameters.flip is False
 
 
 def test_a_model_that_is_missing_is_said_at_once(panel, tmp_path):

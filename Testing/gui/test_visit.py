@@ -146,6 +146,7 @@ def test_a_visit_from_the_images_to_the_exported_files(host, opened, exam, patie
     assert ui.approveButton.enabled is True
 
 
+@pytest.mark.alone
 def test_cancel_frees_the_process_within_three_seconds_and_the_next_run_works(host, panel, exam):
     process = panel.jobs.process
     panel.ui.segmentButton.click()

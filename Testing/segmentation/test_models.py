@@ -85,6 +85,21 @@ def test_outputs_without_proper_names(folder, classes):
     assert "damaged" in str(_refusal(folder))
 
 
+@pytest.mark.parametrize("value", [1.37, 2])
+def test_temperature(folder, value):
+    assert find_model(LOCATOR, folder).temperature == 1.0
+    path = folder / "locator.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "temperature": value}))
+    assert find_model(LOCATOR, folder).temperature == value
+
+
+@pytest.mark.parametrize("value", [0, -1.0, "1.2", None, True, [1.2], float("nan"), float("inf")])
+def test_temperature_that_is_no_positive_number(folder, value):
+    path = folder / "locator.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "temperature": value}))
+    assert "damaged" in str(_refusal(folder))
+
+
 @pytest.mark.parametrize("name", [LOCATOR, STRUCTURES])
 def test_every_output_of_the_network_has_its_name(name, tmp_path):
     """One name less would give each later structure the label of its neighbour."""

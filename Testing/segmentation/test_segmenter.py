@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
 
-from BrainstemALSLib.anatomy import CONTEXT, load_structures
+from BrainstemALSLib.anatomy import CONTEXT, by_key, load_structures
+from BrainstemALSLib.assets import asset_path
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.exam import Exam
 from BrainstemALSLib.imaging.geometry import crop, resample
@@ -147,11 +150,57 @@ def test_diffusion_on_its_own_grid_is_used(segmenter, icbm):
     assert result.labels.shape == icbm.t1.shape
 
 
-def test_flip_averages_with_the_mirror_image(icbm, icbm_result):
-    flipped = Segmenter(device="cpu", flip=True).segment(icbm)
-    assert stem_mm3(flipped) == pytest.approx(stem_mm3(icbm_result), rel=0.03)
-    left, right = centre(flipped, "pyramid_left"), centre(flipped, "pyramid_right")
+def test_the_mirror_image_is_averaged_unless_left_out(icbm, icbm_result):
+    plain = Segmenter(device="cpu", flip=False).segment(icbm)
+    assert stem_mm3(plain) == pytest.approx(stem_mm3(icbm_result), rel=0.03)
+    assert not np.array_equal(plain.entropy.array, icbm_result.entropy.array)
+    assert plain.model["structures"]["mirrored"] == "no"
+    assert icbm_result.model["structures"]["mirrored"] == "averaged"
+    left, right = centre(icbm_result, "pyramid_left"), centre(icbm_result, "pyramid_right")
     assert left[0] < right[0]
+
+
+def test_an_image_and_its_mirror_image_give_mirrored_labels(segmenter, icbm, icbm_result):
+    """With both averaged, and the box at the mirrored place, only the names of sides differ."""
+    array = np.ascontiguousarray(icbm.t1.array[::-1])
+    affine = icbm.t1.affine.copy()  # the voxels change places, the grid stays: a mirrored person
+    affine[0, 3] = -(affine[0, 3] + affine[0, 0] * (array.shape[0] - 1))
+    place = segmenter.locate(icbm)
+    place = dataclasses.replace(place, centre=place.centre * [-1, 1, 1])
+    result = segmenter.segment(Exam(Volume(array, affine)), place=place)
+    partner = np.arange(256)
+    for structure in load_structures():
+        partner[structure.index] = by_key()[structure.mirror_key].index
+    back = partner[result.labels.array[::-1]]
+    labelled = icbm_result.labels.array > 0
+    assert np.mean(back[labelled] == icbm_result.labels.array[labelled]) > 0.995
+
+
+def test_the_temperature_of_the_sidecar_counts_unless_another_is_given(icbm, icbm_result, tmp_path):
+    for name in ("locator", "structures"):
+        for suffix in (".ts", ".json"):
+            shutil.copy(asset_path(f"Models/{name}{suffix}"), tmp_path)
+    sidecar = tmp_path / "structures.json"
+    card = json.loads(sidecar.read_text()) | {"temperature": 2.5}
+    sidecar.write_text(json.dumps(card))
+    softer = Segmenter(device="cpu", model_dir=tmp_path).segment(icbm)
+    assert softer.model["structures"]["temperature"] == "2.5"
+    inside = icbm_result.labels.array > 0
+    # Entropy is that of the probabilities that are returned: tempered and averaged.
+    assert softer.entropy.array[inside].mean() > 1.2 * icbm_result.entropy.array[inside].mean()
+    assert np.nanmean(list(softer.confidence.values())) < np.nanmean(
+        list(icbm_result.confidence.values())
+    )
+    both = inside & (softer.labels.array > 0)
+    same = softer.labels.array[both] == icbm_result.labels.array[both]
+    assert same.mean() > 0.97, "a temperature makes less sure, it does not decide otherwise"
+    assert Segmenter(device="cpu", model_dir=tmp_path, temperature=1.25).temperature == 1.25
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), float("inf"), True])
+def test_a_temperature_that_divides_nothing_is_refused(temperature):
+    with pytest.raises(ValueError, match="above 0"):
+        Segmenter(device="cpu", temperature=temperature)
 
 
 def test_coarse_grid_covers_an_oblique_image():

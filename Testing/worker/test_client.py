@@ -64,6 +64,7 @@ def test_an_exam_with_tensors_comes_back_measured(outcome, t1):
     assert set(outcome.resampled) == {"fa", "md", "v1"}
     assert outcome.device == "cpu"
     assert outcome.device_reason
+    assert outcome.model["structures"]["mirrored"] == "averaged"
     assert outcome.shape == t1.shape
     np.testing.assert_array_equal(outcome.affine, t1.affine)
     labelled = volume_by_key(outcome.measures.volumes)["brainstem"].volume_label_mm3
@@ -215,6 +216,7 @@ def cancel_at(client, t1, stage: str) -> float:
     return time.perf_counter() - asked[0]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("stage", ["read", "infer", "resample"])
 def test_cancelling_midway_takes_under_three_seconds(client, t1, outcome, stage):
     assert cancel_at(client, t1, stage) < 3.0
@@ -233,6 +235,7 @@ def test_cancelling_before_anything_was_sent(client, t1):
 SLOW = "import time\ntime.sleep(60)\n"
 
 
+@pytest.mark.alone
 def test_a_worker_that_does_not_listen_is_killed(tmp_path, t1, monkeypatch):
     """Loading torch never ends here, and nothing looks for a cancellation meanwhile."""
     (tmp_path / "torch").mkdir()

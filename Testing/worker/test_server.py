@@ -42,6 +42,7 @@ def answer(worker) -> dict:
     return event
 
 
+@pytest.mark.alone
 def test_it_starts_quickly_without_pythonpath_and_says_who_it_is(raw_worker, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     started = time.perf_counter()
@@ -159,6 +160,7 @@ def test_an_idle_worker_says_goodbye(raw_worker):
     assert worker.process.wait(5) == 0
 
 
+@pytest.mark.alone
 def test_it_answers_while_it_computes_and_shuts_down_at_once(raw_worker, tmp_path, t1):
     worker = raw_worker()
     worker.read()
@@ -175,6 +177,7 @@ def test_it_answers_while_it_computes_and_shuts_down_at_once(raw_worker, tmp_pat
     assert worker.process.wait(3) == 0
 
 
+@pytest.mark.alone
 def test_it_ends_with_its_stdin_in_the_middle_of_a_computation(raw_worker, tmp_path, t1):
     worker = raw_worker()
     worker.read()
@@ -197,6 +200,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(os.name == "nt", reason="looks for the process as POSIX does")
 def test_a_worker_does_not_outlive_a_parent_that_was_killed(tmp_path, lives):
     parent = subprocess.Popen(

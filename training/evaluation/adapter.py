@@ -13,6 +13,7 @@ from BrainstemALSLib.imaging.volume import Volume
 
 if TYPE_CHECKING:
     from BrainstemALSLib.imaging.exam import Exam
+    from BrainstemALSLib.segmentation.models import ModelFile
     from BrainstemALSLib.segmentation.result import Segmentation
 
 
@@ -60,11 +61,23 @@ def simulate(case: str, seed: int) -> tuple[Exam, Volume]:
 
 def simulate_with_mask(case: str, seed: int) -> tuple[Exam, Volume, np.ndarray]:
     """Like ``simulate``, with the true brain mask (bool, (i, j, k)) for methods that need one."""
-    from training.anatomies import load_anatomy
-
     from .simulate import simulate_exam
 
-    return simulate_exam(load_anatomy(case), seed)
+    return simulate_exam(anatomy(case), seed)
+
+
+def anatomy(case: str) -> Volume:
+    """Return the labels (uint8, ``training.labels``) of one anatomy."""
+    from training.anatomies import load_anatomy
+
+    return load_anatomy(case)
+
+
+def fingerprint(case: str) -> str:
+    """SHA-256 of one anatomy as it is built."""
+    from training.anatomies import data_fingerprint
+
+    return data_fingerprint([case])
 
 
 def t1_only(exam: Exam) -> Exam:
@@ -91,11 +104,18 @@ def exam_of(t1: Volume) -> Exam:
     return Exam(t1=t1, names={"t1": "T1"})
 
 
-def segmenter(device: str = "cpu", model_dir: Path | None = None, flip: bool = False):
-    """Return the segmenter under test."""
+def segmenter(device: str = "cpu", model_dir: Path | None = None, **settings: object):
+    """Return the segmenter under test: with the settings of ``Segmenter``, else as users get it."""
     from BrainstemALSLib.segmentation.segmenter import Segmenter
 
-    return Segmenter(device=device, model_dir=model_dir, flip=flip)
+    return Segmenter(device=device, model_dir=model_dir, **settings)
+
+
+def model_files(model_dir: Path | None = None) -> dict[str, ModelFile]:
+    """Return the checked files behind a segmenter, without loading their networks."""
+    from BrainstemALSLib.segmentation.models import LOCATOR, STRUCTURES, find_model
+
+    return {name: find_model(name, model_dir) for name in (LOCATOR, STRUCTURES)}
 
 
 def brainstem_mm3(segmentation: Segmentation) -> float:

@@ -23,7 +23,8 @@ from . import adapter, commands
 from .process import Run, measured
 from .tables import Page, Table
 
-SPEED_UP = 8.0
+SPEED_UP = 15.0
+"""Times faster than ANTs, asked for of every image by itself (our own choice, issue 5)."""
 PEAK_GIB = 2.5
 REAL_NAME = "real-studyforrest-sub02"
 REAL_FILE = "t1-studyforrest-sub02/studyforrest_sub-02_T1w_defaced.nii.gz"
@@ -121,8 +122,10 @@ def page_of(
     for r in results:
         fast, small = r.speed_up, r.peak_gib
         text = f"{r.image}: at least {SPEED_UP:g} times faster than ANTs, warm: {fast:.1f}"
+        text += "" if fast >= SPEED_UP else f", missed by {SPEED_UP - fast:.1f}"
         marks.append((text, fast >= SPEED_UP))
         text = f"{r.image}: peak memory under {PEAK_GIB:g} GiB: {small:.2f} GiB"
+        text += "" if small < PEAK_GIB else f", missed by {small - PEAK_GIB:.2f}"
         marks.append((text, small < PEAK_GIB))
     real = any(r.image == REAL_NAME for r in results)
     return Page(

@@ -21,7 +21,8 @@ def on_grid(labels: Volume, like: Volume) -> Volume:
     """Return labels on the grid of another volume.
 
     Each label is interpolated linearly, averaged first when the new grid is coarser, and the
-    strongest wins: nearest neighbour would move thin structures by up to half a voxel.
+    strongest wins where all labels together hold half a voxel: nearest neighbour would move thin
+    structures by up to half a voxel.
 
     Parameters
     ----------
@@ -52,13 +53,16 @@ def on_grid(labels: Volume, like: Volume) -> Volume:
         soft = Volume(mask.astype(np.float32), source.affine)
         return resample(soft, grid.shape, grid.affine, "linear", outside).array
 
-    best = share(source.array == 0, 1.0)
+    best = np.zeros(grid.shape, np.float32)
     chosen = np.zeros(grid.shape, np.uint8)
     for value in np.unique(source.array[source.array > 0]):
         of_label = share(source.array == value, 0.0)
         stronger = of_label > best
         chosen[stronger] = value
         best[stronger] = of_label[stronger]
+    # Structure or not comes before which, as for the patient's own grid (segmentation.segmenter):
+    # where several structures share a voxel, none of them may beat the background alone.
+    chosen[share(source.array == 0, 1.0) >= 0.5] = 0
     out[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] = chosen
     return Volume(out, like.affine)
 

@@ -25,7 +25,8 @@ from .score_table import CONVENTIONS, mark_at_least, summary_table
 from .summary import summarise
 from .tables import Page, results_dir
 
-MARKS = {"brainstem": 0.93, "midbrain": 0.88, "pons": 0.88, "medulla": 0.88}
+MARKS = {"brainstem": 0.95, "midbrain": 0.92, "pons": 0.92, "medulla": 0.92}
+"""Dice asked for (our own choice, issue 5)."""
 
 
 def atlas_labels() -> Volume:
@@ -71,6 +72,9 @@ def page_of(scores: dict[str, Score], model: dict, picture: str) -> Page:
             "One image, so there is no interval. The atlas was drawn in this space and carried "
             "into every training anatomy; the image itself was never trained on. An average head "
             "is smoother than any patient's.",
+            "ANTs is not compared on this image: the atlas that ANTs would carry lies in this very "
+            "space, so its registration would have nothing to do and its Dice would be 1 by "
+            "construction.",
         ],
     )
 

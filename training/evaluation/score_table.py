@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from .metrics import Score
 from .summary import Interval, Line
 from .tables import Table
 
@@ -15,6 +14,7 @@ COLUMNS = (
     "cases",
     "Dice",
     "Dice, 95 % interval",
+    "NSD at 1 mm",
     "ASSD (mm)",
     "HD95 (mm)",
     "volume bias (%)",
@@ -23,11 +23,12 @@ COLUMNS = (
     "spurious",
 )
 CONVENTIONS = (
-    "Dice and distances by MONAI. ASSD: average symmetric surface distance; HD95: 95th percentile "
-    "of the Hausdorff distance; volume error: absolute, volume bias: signed, both as a percentage "
-    "of the true volume, from labels.",
-    "A structure missing from the prediction counts as Dice 0 and volume error 100 %, has no "
-    "distance and is counted under missed; one missing from both is left out. Group means are "
+    "Dice and surfaces by MONAI. NSD: normalised surface distance (surface Dice), the share of "
+    "both surfaces that lies within 1 mm of the other; ASSD: average symmetric surface distance; "
+    "HD95: 95th percentile of the Hausdorff distance; volume error: absolute, volume bias: signed, "
+    "both as a percentage of the true volume, from labels unless it is said otherwise.",
+    "A structure missing from the prediction counts as Dice and NSD 0 and volume error 100 %, has "
+    "no distance and is counted under missed; one missing from both is left out. Group means are "
     "taken within a case first. Tiers hold brainstem structures only, without aqueduct and "
     "fourth ventricle.",
 )
@@ -45,34 +46,12 @@ def summary_table(name: str, caption: str, lines: Sequence[Line]) -> Table:
     rows = [
         (
             line.key, line.kind, line.tier, line.cases, line.dice.mean, interval_text(line.dice),
-            line.assd_mm, line.hd95_mm, line.volume_bias_percent, line.volume_error_percent,
-            line.missed, line.spurious,
+            line.nsd, line.assd_mm, line.hd95_mm, line.volume_bias_percent,
+            line.volume_error_percent, line.missed, line.spurious,
         )
         for line in lines
     ]  # fmt: skip
     return Table(name, caption, COLUMNS, rows)
-
-
-def beside_table(name: str, caption: str, columns: Mapping[str, Sequence[Line]]) -> Table:
-    """Return the mean Dice of several methods side by side, one row per structure or group."""
-    methods = list(columns.values())
-    rows = [
-        (row[0].key, row[0].kind, row[0].tier, *(line.dice.mean for line in row))
-        for row in zip(*methods, strict=True)
-    ]
-    names = [f"Dice, {name}" for name in columns]
-    return Table(name, caption, ("structure or group", "kind", "tier", *names), rows)
-
-
-def case_table(name: str, caption: str, cases: Mapping[str, Mapping[str, Score]]) -> Table:
-    """Return the scores of every case, one row per case and structure."""
-    columns = ("case", "structure", "Dice", "ASSD (mm)", "HD95 (mm)", "truth (mm3)", "found (mm3)")
-    rows = [
-        (case, s.key, s.dice, s.assd_mm, s.hd95_mm, s.truth_mm3, s.predicted_mm3)
-        for case, sheet in cases.items()
-        for s in sheet.values()
-    ]
-    return Table(name, caption, columns, rows)
 
 
 def mark_at_least(what: str, value: float, bound: float) -> tuple[str, bool | None]:
@@ -80,3 +59,10 @@ def mark_at_least(what: str, value: float, bound: float) -> tuple[str, bool | No
     if value != value:
         return f"{what} at least {bound:g}", None
     return f"{what} at least {bound:g}: {value:.3f}", value >= bound
+
+
+def mark_at_most(what: str, value: float, bound: float) -> tuple[str, bool | None]:
+    """Return one line of the marks: a figure that must not exceed a bound."""
+    if value != value:
+        return f"{what} at most {bound:g}", None
+    return f"{what} at most {bound:g}: {value:.3f}", value <= bound

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from BrainstemALSLib.imaging.exam import Exam
@@ -11,10 +13,14 @@ from .grids import structures_only
 
 GRID_MM = 1.0
 _BRAIN_MAXIMUM = 109  # label values up to here are brain and its fluid (training.synthesis)
+Deform = Callable[[np.ndarray], np.ndarray]
+"""Points of an exam (RAS mm, shape (n, 3)) to where they look in the anatomy."""
 
 
-def simulate_exam(anatomy: Volume, seed: int) -> tuple[Exam, Volume, np.ndarray]:
-    """Draw T1, FA, MD and V1 of one anatomy as it is: undeformed, its own shape and pose.
+def simulate_exam(
+    anatomy: Volume, seed: int, deform: Deform | None = None
+) -> tuple[Exam, Volume, np.ndarray]:
+    """Draw T1, FA, MD and V1 of one anatomy, in its own pose and, unless deformed, shape.
 
     Parameters
     ----------
@@ -22,6 +28,8 @@ def simulate_exam(anatomy: Volume, seed: int) -> tuple[Exam, Volume, np.ndarray]
         Labels of ``training.labels`` on the box around the brainstem that anatomies have.
     seed : int
         The same seed draws the same images.
+    deform : callable, optional
+        Another shape for the anatomy; the contrast and faults of the images stay those of the seed.
 
     Returns
     -------
@@ -46,8 +54,13 @@ def simulate_exam(anatomy: Volume, seed: int) -> tuple[Exam, Volume, np.ndarray]
     shape = np.floor(np.ptp(ends, axis=0) / GRID_MM).astype(int) + 1
     index = np.moveaxis(np.indices(tuple(shape)), 0, -1)
     points = torch.from_numpy((index * GRID_MM + affine[:3, 3]).astype(np.float32))
-    seen = look_up(labels.labels, labels.inverse, points)
     moved = misregistered(draw, points, GRID_MM)
+    if deform is not None:
+        points, moved = (
+            torch.from_numpy(deform(p.reshape(-1, 3).numpy()).astype(np.float32)).reshape(p.shape)
+            for p in (points, moved)
+        )
+    seen = look_up(labels.labels, labels.inverse, points)
     by_diffusion = look_up(labels.labels, labels.inverse, moved)
     directions = fibre_field(draw, by_diffusion, moved, labels.centroids, GRID_MM)
     images = render(draw, seen, by_diffusion, directions, GRID_MM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over subjects and its bootstrap interval; NaN where nothing was measured."""
+    """A mean (or statistic) over subjects and its bootstrap interval; NaN where unknown."""
 
     mean: float
     low: float
@@ -41,7 +41,7 @@ class Line:
         Cases with a Dice, which are those in which truth or prediction has the structure.
     dice : Interval
         Mean over cases with its 95 % bootstrap interval over subjects.
-    assd_mm, hd95_mm, volume_bias_percent, volume_error_percent : float
+    nsd, assd_mm, hd95_mm, volume_bias_percent, volume_error_percent : float
         Means over the cases in which they are defined.
     missed, spurious : int
         Structures not found, and found where there are none, over all cases.
@@ -53,6 +53,7 @@ class Line:
     region: str
     cases: int
     dice: Interval
+    nsd: float
     assd_mm: float
     hd95_mm: float
     volume_bias_percent: float
@@ -85,22 +86,41 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> Interval:
     seed : int
         Of the resampling.
     """
+    known = np.asarray([v for v in values if math.isfinite(v)])
+    return _bootstrap(known, np.mean, seed)
+
+
+def bootstrap_over(
+    subjects: np.ndarray, statistic: Callable[[np.ndarray], float], seed: int = 0
+) -> Interval:
+    """Return a statistic of all subjects together with its 95 % percentile bootstrap interval.
+
+    Parameters
+    ----------
+    subjects : numpy.ndarray, shape (subjects, ...)
+    statistic : callable
+        Such an array to a number; a subject may be in it several times.
+    seed : int
+        Of the resampling.
+    """
+    places = np.arange(len(subjects))
+    return _bootstrap(places, lambda chosen: statistic(subjects[chosen]), seed)
+
+
+def _bootstrap(values: np.ndarray, statistic: Callable[..., float], seed: int) -> Interval:
     from scipy.stats import bootstrap
 
-    known = np.asarray([v for v in values if math.isfinite(v)])
-    if known.size == 0:
+    if values.size == 0:
         return Interval(math.nan, math.nan, math.nan)
-    mean = float(known.mean())
-    if known.size == 1:
-        return Interval(mean, math.nan, math.nan)
+    found = float(statistic(values))
+    if values.size == 1:
+        return Interval(found, math.nan, math.nan)
     # Percentile, not BCa: BCa is undefined when all subjects score the same.
-    result = bootstrap(
-        (known,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,
+    interval = bootstrap(
+        (values,), statistic, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,
         method="percentile", rng=np.random.default_rng(seed),
-    )  # fmt: skip
-    return Interval(
-        mean, float(result.confidence_interval.low), float(result.confidence_interval.high)
-    )
+    ).confidence_interval  # fmt: skip
+    return Interval(found, float(interval.low), float(interval.high))
 
 
 def summarise(cases: Mapping[str, Mapping[str, Score]], seed: int = 0) -> list[Line]:
@@ -144,6 +164,7 @@ def _line(
         region=structure.parent if structure else "",
         cases=sum(math.isfinite(dice) for dice in per_case),
         dice=bootstrap_mean(per_case, seed),
+        nsd=mean_of("nsd"),
         assd_mm=mean_of("assd_mm"),
         hd95_mm=mean_of("hd95_mm"),
         volume_bias_percent=mean_of("volume_bias_percent"),

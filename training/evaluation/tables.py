@@ -16,6 +16,8 @@ from pathlib import Path
 from ..data import repository
 
 KINDS = ("simulated", "real", "real and simulated")
+HOW = ("mirrored", "temperature")
+"""How a model was asked, where that is known: the same weights give other figures otherwise."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,9 @@ def _markdown(page: Page) -> str:
     ]
     for role, model in page.model.items():
         name = " ".join(model[part] for part in ("name", "version") if model.get(part))
+        how = "".join(f", {part} {model[part]}" for part in HOW if model.get(part))
         lines.append(
-            f"- Model ({role}): {name or 'unnamed'}, sha256 `{model.get('sha256', 'n/a')}`"
+            f"- Model ({role}): {name or 'unnamed'}, sha256 `{model.get('sha256', 'n/a')}`{how}"
         )
     if page.marks:
         words = {True: "reached", False: "**not reached**", None: "not measured"}

@@ -26,7 +26,7 @@ class LateSegmenter:
     model_dir : Path, optional
         Folder of models to use instead of the bundled ones.
     flip : bool
-        Average with the mirrored image.
+        Average with the mirrored image: twice the network's time, steadier.
     threads : int, optional
         CPU threads of torch and ITK.
     """
@@ -35,7 +35,7 @@ class LateSegmenter:
         self,
         device: str = "auto",
         model_dir: Path | None = None,
-        flip: bool = False,
+        flip: bool = True,
         threads: int | None = None,
     ):
         self._device, self._model_dir, self._flip = device, model_dir, flip

@@ -120,8 +120,11 @@ def segment(
     device: DeviceOption = Device.AUTO,
     flip: Annotated[
         bool,
-        typer.Option("--flip", help="Average with the mirrored image: slower, a bit steadier."),
-    ] = False,
+        typer.Option(
+            "--flip/--no-flip",
+            help="Average with the mirrored image: steadier; without it, a bit faster.",
+        ),
+    ] = True,
     model: ModelOption = None,
     threads: ThreadsOption = None,
     overwrite: OverwriteOption = False,

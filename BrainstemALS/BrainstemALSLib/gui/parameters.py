@@ -47,7 +47,7 @@ class VisitParameters:
     alsfrs11: Rating = NOT_RATED
     alsfrs12: Rating = NOT_RATED
     device: str = "auto"
-    flip: bool
+    flip: bool = True
     outline_only: bool
     seconds_spent: float
 

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
+from ..measurement.unfamiliar import CODE as UNFAMILIAR
 from ..scene import views
 from ..scene.exam_images import exam_images
 from ..scene.history import RunUndo
@@ -271,8 +272,8 @@ class SegmentationRun:
             views.jump_to(slicer.mrmlScene, middle)
         if not overwritten:
             self._visit.parameters.seconds_spent = 0.0
-        if not outcome.maps:
-            self._warn(outcome.exam_findings)
+        # That diffusion was left out, where it was; that the exam is unfamiliar, always.
+        self._warn([f for f in outcome.exam_findings if not outcome.maps or f.code == UNFAMILIAR])
         if nodes.notice:
             self._messages.info(_(nodes.notice))
         elif late:
@@ -281,11 +282,10 @@ class SegmentationRun:
             )
 
     def _warn(self, findings: Sequence[Finding]) -> None:
-        """Say at once why diffusion was left out; it is among the findings of the result too."""
-        for finding in findings:
-            if finding.severity != "info":
-                self._messages.warning(f"{finding.message} {finding.action}")
-                return
+        """Say at once what must not be overlooked; it is among the findings of the result too."""
+        told = [f"{one.message} {one.action}" for one in findings if one.severity != "info"]
+        if told:
+            self._messages.warning(" ".join(told))
 
     def _tidy(self) -> None:
         """Remove the files of outcomes that can't be shown any more."""

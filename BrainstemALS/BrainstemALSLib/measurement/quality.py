@@ -13,6 +13,7 @@ from .asymmetry import Asymmetry
 from .confidence import confidence_word
 from .intracranial import Intracranial
 from .plausibility import plausible_ranges
+from .unfamiliar import unfamiliar
 from .volumes import StructureVolume
 
 # Thresholds below are the project's own unless a source is named.
@@ -56,6 +57,7 @@ def quality_findings(
         *_missing_input(segmentation, intracranial),
         *_other_grids(segmentation.resampled),
         *_labels_alone(segmentation),
+        *unfamiliar(segmentation),
     ]
     return worst_first(found)
 

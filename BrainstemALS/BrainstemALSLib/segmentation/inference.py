@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from ..imaging.geometry import box_around, resample, same_grid
 from ..imaging.volume import Volume
 from .channels import PLANES
 from .preprocess import NORMALISE, SPACING_MM, WINDOW_MM, colour_fa, grounded
+
+if TYPE_CHECKING:
+    import torch
 
 
 def mirror_channels(keys: tuple[str, ...]) -> list[int]:
@@ -120,17 +123,11 @@ def _image(exam: Exam, name: str) -> Volume:
     return volume
 
 
-def infer_box(
-    network: Any,
-    exam: Exam,
-    centre: np.ndarray,
-    modalities: tuple[str, ...],
-    channels: tuple[str, ...],
-    keys: tuple[str, ...],
-    device: str,
-    flip: bool,
-) -> Volume:
-    """Class probabilities on a 1 mm RAS box.
+class BoxRun:
+    """The structure network on one box: the box as it is, then its mirror image if that is wanted.
+
+    The two looks are averaged as logits, not as probabilities (our own choice): the average is then
+    logits again, which one temperature calibrates as it does those of a single look.
 
     Parameters
     ----------
@@ -140,34 +137,98 @@ def infer_box(
         Patient.
     centre : numpy.ndarray, shape (3,)
         Middle of the box, RAS mm.
-    modalities, channels, keys
-        Channels in use; those that the network takes; structure keys of outputs 1...
+    modalities, channels
+        Channels in use; those that the network takes.
     device : str
         ``cpu`` or ``cuda``.
+
+    Attributes
+    ----------
+    affine : numpy.ndarray, shape (4, 4)
+        Of the box: RAS, 1 mm.
+    window : torch.Tensor, float32, shape (1, planes, i, j, k)
+        What the network was shown.
+    logits : torch.Tensor, float32, shape (1, 1 + structures, i, j, k)
+        Of background and structures.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        exam: Exam,
+        centre: np.ndarray,
+        modalities: tuple[str, ...],
+        channels: tuple[str, ...],
+        device: str,
+    ):
+        self._network, self._device = network, device
+        self.affine = box_around(centre, WINDOW_MM, SPACING_MM)
+        self.window = network_input(exam, self.affine, WINDOW_MM, modalities, channels).to(device)
+        self.logits = self._run(self.window)
+
+    def _run(self, window: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        half = torch.autocast(self._device, torch.bfloat16, enabled=_fast_half(self._device))
+        with torch.inference_mode(), half:
+            return self._network(window).float()
+
+    def add_mirrored(self, keys: tuple[str, ...]) -> None:
+        """Average with the mirrored box; ``keys`` name outputs 1... of the network."""
+        mirrored = self._run(self.window.flip(2)).flip(2)[:, mirror_channels(keys)]
+        self.logits = mirrored.add_(self.logits).mul_(0.5)
+
+    def probabilities(self, temperature: float = 1.0) -> Volume:
+        """Class probabilities on the box.
+
+        Parameters
+        ----------
+        temperature : float
+            Logits are divided by it before softmax (Guo et al. 2017, "On calibration of modern
+            neural networks", arXiv:1706.04599): above 1 makes the network less sure of itself.
+
+        Returns
+        -------
+        Volume
+            float32 array of shape (i, j, k, 1 + structures).
+        """
+        probability = (self.logits / temperature).softmax(1)
+        return Volume(probability[0].movedim(0, -1).cpu().numpy(), self.affine)
+
+
+def infer_box(
+    network: Any,
+    exam: Exam,
+    centre: np.ndarray,
+    modalities: tuple[str, ...],
+    channels: tuple[str, ...],
+    keys: tuple[str, ...],
+    device: str,
+    flip: bool,
+    temperature: float = 1.0,
+) -> Volume:
+    """Class probabilities on a 1 mm RAS box.
+
+    Parameters
+    ----------
+    network, exam, centre, modalities, channels, device
+        As for ``BoxRun``.
+    keys : tuple of str
+        Structures of outputs 1...
     flip : bool
         Average with the mirrored box.
+    temperature : float
+        As for ``BoxRun.probabilities``.
 
     Returns
     -------
     Volume
         float32 array of shape (i, j, k, 1 + structures).
     """
-    import torch
-
-    affine = box_around(centre, WINDOW_MM, SPACING_MM)
-    window = network_input(exam, affine, WINDOW_MM, modalities, channels).to(device)
-
-    def probabilities(channels: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(device, torch.bfloat16, enabled=_fast_half(device)):
-            logits = network(channels)
-        return logits.float().softmax(1)
-
-    with torch.inference_mode():
-        out = probabilities(window)
-        if flip:
-            mirrored = probabilities(window.flip(2)).flip(2)
-            out = 0.5 * (out + mirrored[:, mirror_channels(keys)])
-    return Volume(out[0].movedim(0, -1).cpu().numpy(), affine)
+    run = BoxRun(network, exam, centre, modalities, channels, device)
+    if flip:
+        run.add_mirrored(keys)
+    return run.probabilities(temperature)
 
 
 def _fast_half(device: str) -> bool:

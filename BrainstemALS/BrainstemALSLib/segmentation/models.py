@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ class ModelFile:
     def channels(self) -> tuple[str, ...]:
         """Names of the images it takes, in the order of its inputs; the T1 is the first."""
         return tuple(channel["name"] for channel in self.card["channels"])
+
+    @property
+    def temperature(self) -> float:
+        """What its logits are divided by before softmax; 1 where it was never calibrated."""
+        return float(self.card.get("temperature", 1.0))
 
 
 def _refuse(path: Path, problem: str, remedy: str) -> BrainstemALSError:
@@ -110,6 +116,7 @@ def find_model(name: str, folder: Path | None = None) -> ModelFile:
         or not all(isinstance(item, str) for item in names)
         or len(set(names)) != len(names)
         or not _known_channels(card["channels"])
+        or not usable_temperature(card.get("temperature", 1.0))
     ):
         raise _refuse(
             sidecar, "the model's description is damaged", "Copy the model and its .json again."
@@ -123,6 +130,16 @@ def find_model(name: str, folder: Path | None = None) -> ModelFile:
             "Copy the model and its .json again from the release.",
         )
     return ModelFile(path, card)
+
+
+def usable_temperature(value: object) -> bool:
+    """Whether logits can be divided by a value: a finite number above 0."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and value > 0
+    )
 
 
 def _known_channels(channels: object) -> bool:

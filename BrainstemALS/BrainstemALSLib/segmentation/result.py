@@ -9,6 +9,27 @@ import numpy as np
 from ..imaging.volume import Volume
 
 
+@dataclass(frozen=True)
+class Familiarity:
+    """How far an exam lies from those that the network learned from, see ``familiarity``.
+
+    Attributes
+    ----------
+    ratio : float
+        The largest of ``parts``: 1 is the limit, above it the exam is unfamiliar.
+    parts : dict
+        Part of the description (``contrast``, ``texture``, ``shape``, ``pose``, ``certainty``,
+        ``fa``, ``md``, ``dark``, ``bright``) to its distance as a multiple of its own limit.
+    properties : dict
+        Part beyond its limit to the property that deviates most, the worst part first. Of a spot
+        it is the structure in which or next to which the spot lies.
+    """
+
+    ratio: float
+    parts: dict[str, float]
+    properties: dict[str, str]
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """Segmentation of one exam, on the grid of the patient's T1.
@@ -45,6 +66,8 @@ class Segmentation:
         Seconds by stage.
     resampled : dict
         Channel in use that lies on another grid than the T1, to its voxel size (mm) along its axes.
+    familiarity : Familiarity or None
+        None where the model has no description of what it learned from, or it cannot be compared.
     """
 
     labels: Volume
@@ -61,6 +84,7 @@ class Segmentation:
     touches_border: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     resampled: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    familiarity: Familiarity | None = None
 
     @property
     def offset(self) -> tuple[int, int, int]:

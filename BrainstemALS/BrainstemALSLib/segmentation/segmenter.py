@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,8 +17,9 @@ from ..imaging.geometry import resample, same_grid
 from ..imaging.volume import Volume
 from . import models
 from .device import choose_device
+from .familiarity import familiarity
 from .field_of_view import cut_faces
-from .inference import infer_box, usable_channels
+from .inference import BoxRun, usable_channels
 from .locate import Location, locate
 from .result import Segmentation
 from .uncertainty import EntropyAccumulator, confidence
@@ -40,21 +42,41 @@ class Segmenter:
     model_dir : Path, optional
         Folder of models instead of the bundled ones.
     flip : bool
-        Average with the mirrored image: twice the time, slightly steadier.
+        Average with the mirrored image: twice the network's time, steadier.
+    temperature : float, optional
+        Logits are divided by it; None for what the model's sidecar says (``training.calibrate``).
 
     Raises
     ------
     BrainstemALSError
         MODEL_UNAVAILABLE, DEVICE_UNAVAILABLE.
+    ValueError
+        The temperature is not a finite number above 0.
     """
 
-    def __init__(self, device: str = "auto", model_dir: Path | None = None, flip: bool = False):
+    def __init__(
+        self,
+        device: str = "auto",
+        model_dir: Path | None = None,
+        flip: bool = True,
+        temperature: float | None = None,
+    ):
+        if temperature is not None and not models.usable_temperature(temperature):
+            raise ValueError(f"a temperature is a finite number above 0, not {temperature}")
         self.device, self.device_reason = choose_device(device)
         self.flip = flip
         files = {
             name: models.find_model(name, model_dir) for name in (models.LOCATOR, models.STRUCTURES)
         }
+        if temperature is None:
+            temperature = files[models.STRUCTURES].temperature
+        self.temperature = float(temperature)
         self.identity = {name: file.identity for name, file in files.items()}
+        # How it was asked belongs to what answered: the same weights give other volumes without.
+        self.identity[models.STRUCTURES] |= {
+            "mirrored": "averaged" if flip else "no",
+            "temperature": f"{self.temperature:g}",
+        }
         self.keys = tuple(files[models.STRUCTURES].card["keys"])
         self.channels = files[models.STRUCTURES].channels
         unknown = set(self.keys) - set(by_key())
@@ -141,32 +163,60 @@ class Segmenter:
         clock.stop("locate")
         modalities, unused = usable_channels(exam, place.centre, self.channels)
         progress("infer", 0.2, "Segmenting")
-        network = self._networks[models.STRUCTURES]
-        centre = place.centre
-        for attempt in range(3):
-            box = infer_box(
-                network,
-                exam,
-                centre,
-                modalities,
-                self.channels,
-                self.keys,
-                self.device,
-                self.flip,
-            )
-            middle = self._middle(box)
-            if middle is None or np.linalg.norm(middle - centre) <= RECENTRE_MM:
-                break
-            if attempt < 2:
-                centre = middle
+        box = self._box(exam, place, modalities).probabilities(self.temperature)
         clock.stop("infer")
         progress("resample", 0.65, "Returning to the patient's grid")
         out = self._on_patient_grid(exam.t1, box, name, place, modalities, unused)
         clock.stop("resample")
+        known = familiarity(exam, box, self.keys, modalities, self._files[models.STRUCTURES].card)
+        clock.stop("familiarity")
         out.timings.update(clock.seconds)
         out.resampled.update(_on_other_grids(exam, modalities))
         progress("segmented", 0.9, "Segmented")
-        return out
+        return replace(out, familiarity=known)
+
+    def _box(self, exam: Exam, place: Location, modalities: tuple[str, ...]) -> BoxRun:
+        """The network's answer on a box that has the brainstem in its middle."""
+        centre = place.centre
+        for attempt in range(3):
+            run = BoxRun(
+                self._networks[models.STRUCTURES],
+                exam,
+                centre,
+                modalities,
+                self.channels,
+                self.device,
+            )
+            middle = self._middle(run.probabilities(self.temperature))
+            if middle is None or np.linalg.norm(middle - centre) <= RECENTRE_MM:
+                break
+            if attempt < 2:
+                centre = middle
+        if self.flip:  # only now: the plain look alone says where the box has to lie
+            run.add_mirrored(self.keys)
+        return run
+
+    def logits(self, exam: Exam) -> Volume:
+        """Logits on the box that ``segment`` uses, before temperature and softmax.
+
+        Returns
+        -------
+        Volume
+            float32 array of shape (i, j, k, 1 + structures), background first; RAS, 1 mm.
+
+        Raises
+        ------
+        BrainstemALSError
+            NO_BRAINSTEM.
+        """
+
+        def work() -> Volume:
+            place = self._locate(exam)
+            modalities, _ = usable_channels(exam, place.centre, self.channels)
+            run = self._box(exam, place, modalities)
+            return Volume(run.logits[0].movedim(0, -1).cpu().numpy(), run.affine)
+
+        return self._where_there_is_room(work)
 
     def _middle(self, box: Volume) -> np.ndarray | None:
         """RAS centre of the brainstem in a box of class probabilities; None when there is none."""

@@ -88,7 +88,7 @@ class WorkerClient:
         dwi: Dwi | None = None,
         *,
         device: str = "auto",
-        flip: bool = False,
+        flip: bool = True,
         model_dir: str | Path | None = None,
         findings: Sequence[Finding] = (),
         progress: Progress | None = None,

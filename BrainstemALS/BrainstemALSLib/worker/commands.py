@@ -17,6 +17,7 @@ from ..imaging.volume import Volume
 from ..measurement import Measures, measure
 from ..measurement.corrected import corrected
 from ..measurement.records import measures_record
+from ..measurement.unfamiliar import unfamiliar
 from ..pipeline import ExamResult, Progress, run_exam
 from ..segmentation.field_of_view import filled_extent
 from ..segmentation.result import Segmentation
@@ -80,7 +81,7 @@ class Commands:
 
     def _warm_segmenter(self, params: dict[str, Any]) -> Segmenter:
         model_dir = params.get("model_dir")
-        settings = (params.get("device", "auto"), model_dir, bool(params.get("flip", False)))
+        settings = (params.get("device", "auto"), model_dir, bool(params.get("flip", True)))
         if self._segmenter is None or self._settings != settings:
             self._segmenter = None  # two models in memory at a time are not needed
             _load_torch()
@@ -179,7 +180,7 @@ def _outcome(result: ExamResult) -> tuple[Outcome, np.ndarray]:
         measures=result.measures,
         timings={**found.timings, **result.timings},
         maps={role: getattr(exam, role) for role in MAPS if getattr(exam, role) is not None},
-        exam_findings=tuple(exam.findings),
+        exam_findings=(*exam.findings, *unfamiliar(found)),
     )
     return outcome, probabilities.array
 

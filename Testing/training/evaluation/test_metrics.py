@@ -1,6 +1,7 @@
 """Scores of shapes whose scores are known on paper."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def ball(radius_mm, spacing, shape):
 
 def test_equal_cubes_agree_perfectly():
     score = score_masks(cube(), cube(), ISOTROPIC, 1.0)
-    assert (score.dice, score.assd_mm, score.hd95_mm) == (1.0, 0.0, 0.0)
+    assert (score.dice, score.nsd, score.assd_mm, score.hd95_mm) == (1.0, 1.0, 0.0, 0.0)
     assert score.volume_bias_percent == 0
 
 
@@ -70,6 +71,30 @@ def test_concentric_balls_are_apart_by_the_difference_of_their_radii():
     assert score.volume_bias_percent == pytest.approx(100 * ((12 / 9) ** 3 - 1), abs=3)
 
 
+def test_surface_within_a_millimetre_counts_as_right():
+    near = score_masks(cube(start=(9, 8, 8)), cube(), ISOTROPIC, 1.0)
+    assert near.nsd == 1
+    assert score_masks(cube(start=(9, 8, 8)), cube(), ISOTROPIC * 1.5, 3.4).nsd < 0.9
+    assert score_masks(cube(start=(19, 19, 19)), cube(), ISOTROPIC, 1.0).nsd == 0
+
+
+def test_sphere_shifted_by_twice_the_tolerance_has_half_its_surface_right():
+    # A point at angle c = cos(theta) from the shift lies | sqrt(R^2 + 4 - 4 R c) - R | from the
+    # other sphere: at most 1 mm for (3 - 2 R) / 4 R <= c <= (3 + 2 R) / 4 R, half of the surface.
+    spacing = np.full(3, 0.25)
+    sphere = ball(8, spacing, (90, 80, 80))
+    shifted = np.roll(sphere, 8, axis=0)
+    score = score_masks(shifted, sphere, spacing, 0.25**3)
+    assert score.nsd == pytest.approx(0.5, abs=0.04)
+
+
+def test_bias_is_of_the_volume_users_see():
+    score = replace(score_masks(cube(), cube(), ISOTROPIC, 1.0), soft_mm3=900.0)
+    assert score.volume_bias_percent == pytest.approx(-10)
+    assert not score.missed
+    assert replace(score, soft_mm3=None).volume_bias_percent == 0
+
+
 def test_scores_do_not_depend_on_the_room_around_the_masks():
     wide = score_masks(cube(start=(11, 8, 8)), cube(), ISOTROPIC, 1.0)
     tight = score_masks(
@@ -90,6 +115,7 @@ def test_both_empty_says_nothing():
     none = np.zeros((5, 5, 5), bool)
     score = score_masks(none, none, ISOTROPIC, 1.0)
     assert math.isnan(score.dice)
+    assert math.isnan(score.nsd)
     assert math.isnan(score.volume_error_percent)
     assert not score.missed
     assert not score.spurious
@@ -98,12 +124,12 @@ def test_both_empty_says_nothing():
 def test_missed_and_spurious_structures_score_nought():
     none = np.zeros((30, 30, 30), bool)
     missed = score_masks(none, cube(), ISOTROPIC, 1.0)
-    assert missed.dice == 0
+    assert missed.dice == missed.nsd == 0
     assert math.isnan(missed.assd_mm)
     assert missed.volume_bias_percent == -100
     assert missed.missed
     spurious = score_masks(cube(), none, ISOTROPIC, 1.0)
-    assert spurious.dice == 0
+    assert spurious.dice == spurious.nsd == 0
     assert math.isnan(spurious.volume_error_percent)
     assert spurious.spurious
 

@@ -7,7 +7,7 @@ import pytest
 
 from BrainstemALSLib.anatomy import CONTEXT, by_key, load_structures
 from training.evaluation.metrics import Score
-from training.evaluation.summary import bootstrap_mean, groups, line_of, summarise
+from training.evaluation.summary import bootstrap_mean, bootstrap_over, groups, line_of, summarise
 
 
 def sheet(dice, **of):
@@ -64,3 +64,13 @@ def test_interval_of_equal_scores_is_a_point_and_of_one_is_unknown():
     assert same.low == pytest.approx(0.9) == same.high
     assert math.isnan(bootstrap_mean([0.9, math.nan]).low)
     assert math.isnan(bootstrap_mean([]).mean)
+
+
+def test_interval_of_a_statistic_is_that_of_the_mean_when_the_statistic_is_the_mean():
+    values = np.random.default_rng(3).normal(0.8, 0.05, 30)
+    of_rows = bootstrap_over(np.stack([values, values], 1), lambda rows: rows[:, 1].mean(), 1)
+    of_mean = bootstrap_mean(values, 1)
+    assert of_rows.mean == pytest.approx(of_mean.mean)
+    assert of_rows.low == pytest.approx(of_mean.low, abs=1e-3)
+    assert of_rows.high == pytest.approx(of_mean.high, abs=1e-3)
+    assert math.isnan(bootstrap_over(np.zeros((0, 2)), np.mean).mean)
