@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from itertools import product
 
@@ -15,6 +16,13 @@ from BrainstemALSLib.segmentation.result import Segmentation
 from Testing.host.fixtures import host, slicer_host  # noqa: F401  (fixtures of every test)
 
 SUBSAMPLES = 4
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_models_of_the_user(tmp_path_factory):
+    """Tests see the bundled model, whichever version the person who runs them has put into use."""
+    os.environ["BRAINSTEM_ALS_MODELS"] = str(tmp_path_factory.mktemp("models"))
+
 
 # Key: centre (RAS mm) and radius (mm). Later spheres carve earlier ones. Sizes lie within the
 # plausible ranges, so that the exam has no quality finding.

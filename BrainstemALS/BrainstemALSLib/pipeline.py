@@ -132,8 +132,11 @@ def run_exam(
     segmented = time.perf_counter()
     report("measure", _MEASURE, "Measuring")
     measures = measure(segmentation, exam.t1, exam.maps)
+    # Of the models in use, where they are not those that were meant; made-up segmenters have none.
+    of_models = getattr(segmenter, "findings", ())
     findings = sorted(
-        (*exam.findings, *measures.findings), key=lambda finding: SEVERITIES.index(finding.severity)
+        (*exam.findings, *of_models, *measures.findings),
+        key=lambda finding: SEVERITIES.index(finding.severity),
     )
     timings = {
         "prepare": prepared - started,

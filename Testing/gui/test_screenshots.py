@@ -29,7 +29,7 @@ def show(host, opened, folder):
     """Give a function that opens the named sections and takes a picture of the panel."""
 
     def take(name: str, *sections: str, size: tuple[int, int] = ROOM) -> None:
-        for section in ("exam", "segment", "results", "correct", "export", "stage"):
+        for section in ("exam", "segment", "results", "correct", "export", "learning", "stage"):
             button = getattr(opened.panel.ui, f"{section}SectionButton")
             button.collapsed = section not in sections
         host.process_events()
@@ -42,6 +42,21 @@ def show(host, opened, folder):
 
 def test_before_anything_is_loaded(host, opened, show):
     show("opened", "exam", "segment", "stage")
+
+
+def test_what_to_correct_next(host, opened, t1, show, tmp_path, monkeypatch):
+    from Testing.gui.test_learning import listed
+
+    monkeypatch.setenv("BRAINSTEM_ALS_MODELS", str(tmp_path / "models"))
+    panel, ui = opened.panel, opened.panel.ui
+    ui.learningSectionButton.collapsed = False
+    host.wait_until(lambda: not panel.learning.busy, RUN_S)
+    ui.nextCasesEdit.currentPath = str(listed(tmp_path, t1))
+    ui.nextCasesTree.itemDoubleClicked.emit(ui.nextCasesTree.topLevelItem(0), 0)
+    ui.nextCasesEdit.blockSignals(True)  # another place for the picture, and the same list
+    ui.nextCasesEdit.currentPath = "D:/study/next_cases.json"
+    ui.nextCasesEdit.blockSignals(False)
+    show("learning", "learning", size=(420, 760))
 
 
 def test_packages_missing(host, opened, show):

@@ -105,10 +105,14 @@ def exam_of(t1: Volume) -> Exam:
 
 
 def segmenter(device: str = "cpu", model_dir: Path | None = None, **settings: object):
-    """Return the segmenter under test: with the settings of ``Segmenter``, else as users get it."""
+    """Return the segmenter under test: with the settings of ``Segmenter``, else as users get it.
+
+    Without a folder it is the bundled model's, whichever version this user has put into use.
+    """
+    from BrainstemALSLib.assets import asset_path
     from BrainstemALSLib.segmentation.segmenter import Segmenter
 
-    return Segmenter(device=device, model_dir=model_dir, **settings)
+    return Segmenter(device=device, model_dir=model_dir or asset_path("Models"), **settings)
 
 
 def model_files(model_dir: Path | None = None) -> dict[str, ModelFile]:

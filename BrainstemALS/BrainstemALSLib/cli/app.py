@@ -5,8 +5,11 @@ from __future__ import annotations
 import typer
 
 from .. import __version__
+from .agreement import agreement
+from .corrections import corrections
 from .demo import demo
 from .doctor import doctor
+from .models import models
 from .segment import segment
 
 app = typer.Typer(
@@ -22,6 +25,9 @@ app = typer.Typer(
 app.command()(segment)
 app.command()(demo)
 app.command()(doctor)
+app.command()(agreement)
+app.add_typer(corrections)
+app.add_typer(models)
 
 
 def _show_version(wanted: bool) -> None:

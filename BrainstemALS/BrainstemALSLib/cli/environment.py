@@ -143,8 +143,13 @@ def _torch_checks() -> tuple[Check, ...]:
 
 def _models(model_dir: Path | None) -> tuple[Check, ...]:
     from ..segmentation.models import LOCATOR, STRUCTURES, find_model
+    from ..segmentation.registry import models_in_use
 
     checks = []
+    if model_dir is None:
+        used = models_in_use()
+        model_dir = used.folder
+        checks += [Check("Models", False, False, f.message, f.action) for f in used.findings]
     for name in (LOCATOR, STRUCTURES):
         try:
             card = find_model(name, model_dir).identity

@@ -9,6 +9,7 @@ from ..pipeline import Progress
 
 if TYPE_CHECKING:
     from ..imaging.exam import Exam
+    from ..imaging.finding import Finding
     from ..segmentation.locate import Location
     from ..segmentation.result import Segmentation
     from ..segmentation.segmenter import Segmenter
@@ -41,6 +42,11 @@ class LateSegmenter:
         self._device, self._model_dir, self._flip = device, model_dir, flip
         self._threads = threads
         self._segmenter: Segmenter | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the models in use, see ``Segmenter``; empty before they are loaded."""
+        return self._segmenter.findings if self._segmenter else ()
 
     def locate(self, exam: Exam) -> Location:
         """Find the brainstem; raises what ``Segmenter`` raises."""

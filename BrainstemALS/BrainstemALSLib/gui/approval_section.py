@@ -42,6 +42,8 @@ class ApprovalSection:
     messages : Messages
     recovered : callable
         Called after a draft came back into the scene.
+    stored : callable
+        Called after a case was stored.
 
     Attributes
     ----------
@@ -49,9 +51,9 @@ class ApprovalSection:
         A case is on its way to the disk.
     """
 
-    def __init__(self, ui: object, visit: Visit, messages: Messages, recovered):
+    def __init__(self, ui: object, visit: Visit, messages: Messages, recovered, stored):
         self._ui, self._visit, self._messages = ui, visit, messages
-        self._recovered = recovered
+        self._recovered, self._stored = recovered, stored
         self._exam_keys = ExamKeys()
         self._recovery = Recovery(
             visit, messages, self._exam_keys, _drafts_root(), self._draft_recovered
@@ -188,6 +190,7 @@ class ApprovalSection:
                 case=record.case_id, count=len(record.changes)
             )
         )
+        self._stored()
 
     def _approval(self) -> tuple[Callable[[], Approval], str]:
         """Return what makes the approval of the result as it is now, away from the scene.

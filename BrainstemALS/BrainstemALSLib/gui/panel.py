@@ -16,6 +16,7 @@ from .correct_section import CorrectSection
 from .exam_section import ExamSection
 from .export_section import ExportSection
 from .install_section import InstallSection
+from .learning_section import LearningSection
 from .measuring import Measuring
 from .messages import Messages
 from .parameters import fits_a_series
@@ -59,7 +60,10 @@ class Panel:
         self._results = ResultsSection(ui, self._correct.pick)
         self._views = ViewsSection(ui, self.visit, self.messages)
         self._measuring = Measuring(self.visit, self.jobs, self.messages, self._measured)
-        self._approval = ApprovalSection(ui, self.visit, self.messages, self._recovered)
+        self.learning = LearningSection(ui, self.visit, self.messages)
+        self._approval = ApprovalSection(
+            ui, self.visit, self.messages, self._recovered, self.learning.look
+        )
         self._export = ExportSection(ui, self.visit, self.messages)
         StageSection(ui)
         self.run = SegmentationRun(
@@ -89,6 +93,7 @@ class Panel:
         self._stopwatch.start()
         self._entered = True
         self._approval.offer_recovery()
+        self.learning.look()
         self.visit_changed()
 
     def exit(self) -> None:
@@ -103,6 +108,7 @@ class Panel:
         self._measuring.stop()
         self._views.stop()
         self._approval.close()
+        self.learning.close()
         self.run.close()
         self.jobs.close()
         self._install.close()

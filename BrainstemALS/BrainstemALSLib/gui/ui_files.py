@@ -6,7 +6,7 @@ from pathlib import Path
 
 import slicer
 
-SECTIONS = ("Exam", "Segment", "Results", "Correct", "Export", "Stage")
+SECTIONS = ("Exam", "Segment", "Results", "Correct", "Export", "Learning", "Stage")
 _FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "UI"
 
 

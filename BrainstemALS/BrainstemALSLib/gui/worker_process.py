@@ -26,6 +26,10 @@ class WorkerProcess:
         Folder of the worker's log.
     python : str, optional
         Interpreter; PythonSlicer when left out.
+    command : (str, list of str), optional
+        Program and arguments of another worker than the one that segments.
+    grace_s : float
+        How long it may take to stop after a cancellation before it is killed.
     """
 
     def __init__(
@@ -36,8 +40,11 @@ class WorkerProcess:
         on_cancelled: Callable[[], None],
         log_dir: Path,
         python: str | None = None,
+        command: tuple[str, list[str]] | None = None,
+        grace_s: float = GRACE_SECONDS,
     ):
-        self._command = worker_command(python, log_dir=log_dir)
+        self._command = command or worker_command(python, log_dir=log_dir)
+        self._grace_s = grace_s
         self._process: object | None = None
         self.session = WorkerSession(on_progress, on_result, on_error, on_cancelled, self._state)
         self._killer = qt.QTimer()
@@ -54,7 +61,7 @@ class WorkerProcess:
         """Ask the worker to stop what it does, and kill it if it does not within the grace time."""
         self._write(self.session.cancel())
         if self.session.state is State.CANCELLING:
-            self._killer.start(int(GRACE_SECONDS * 1000))
+            self._killer.start(int(self._grace_s * 1000))
 
     def kill(self) -> None:
         """End the process with all it has started, now."""

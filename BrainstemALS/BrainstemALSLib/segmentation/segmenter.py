@@ -13,6 +13,7 @@ import numpy as np
 from ..anatomy import CONTEXT, by_key
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.exam import Exam
+from ..imaging.finding import Finding
 from ..imaging.geometry import resample, same_grid
 from ..imaging.volume import Volume
 from . import models
@@ -21,6 +22,7 @@ from .familiarity import familiarity
 from .field_of_view import cut_faces
 from .inference import BoxRun, usable_channels
 from .locate import Location, locate
+from .registry import models_in_use
 from .result import Segmentation
 from .uncertainty import EntropyAccumulator, confidence
 
@@ -40,7 +42,8 @@ class Segmenter:
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     model_dir : Path, optional
-        Folder of models instead of the bundled ones.
+        Folder of models instead of those in use (``registry.models_in_use``), whose ``findings``
+        say where they are not the ones that were meant.
     flip : bool
         Average with the mirrored image: twice the network's time, steadier.
     temperature : float, optional
@@ -65,6 +68,10 @@ class Segmenter:
             raise ValueError(f"a temperature is a finite number above 0, not {temperature}")
         self.device, self.device_reason = choose_device(device)
         self.flip = flip
+        self.findings: tuple[Finding, ...] = ()
+        if model_dir is None:
+            used = models_in_use()
+            model_dir, self.findings = used.folder, used.findings
         files = {
             name: models.find_model(name, model_dir) for name in (models.LOCATOR, models.STRUCTURES)
         }

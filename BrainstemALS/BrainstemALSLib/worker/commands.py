@@ -20,6 +20,7 @@ from ..measurement.records import measures_record
 from ..measurement.unfamiliar import unfamiliar
 from ..pipeline import ExamResult, Progress, run_exam
 from ..segmentation.field_of_view import filled_extent
+from ..segmentation.registry import models_folder
 from ..segmentation.result import Segmentation
 from .exchange import read_array, read_volume_record
 from .failures import broken_package
@@ -81,7 +82,9 @@ class Commands:
 
     def _warm_segmenter(self, params: dict[str, Any]) -> Segmenter:
         model_dir = params.get("model_dir")
-        settings = (params.get("device", "auto"), model_dir, bool(params.get("flip", True)))
+        # Another version may have been put into use since the last request.
+        used = str(models_folder()) if model_dir is None else model_dir
+        settings = (params.get("device", "auto"), used, bool(params.get("flip", True)))
         if self._segmenter is None or self._settings != settings:
             self._segmenter = None  # two models in memory at a time are not needed
             _load_torch()

@@ -13,7 +13,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from logging import Logger
@@ -55,11 +55,21 @@ class Server:
     log : logging.Logger
     idle_seconds : float
         Time without a request after which it ends.
+    commands : callable, optional
+        Makes what carries out requests; ``commands.Commands`` where left out.
     """
 
-    def __init__(self, requests: int, events: int, log: Logger, idle_seconds: float):
+    def __init__(
+        self,
+        requests: int,
+        events: int,
+        log: Logger,
+        idle_seconds: float,
+        commands: Callable[[], Any] | None = None,
+    ):
         self._requests, self._events = requests, events
         self._log, self._idle_seconds = log, idle_seconds
+        self._make_commands = commands
         self._writing = threading.Lock()
         self._waiting: queue.Queue[_Job | None] = queue.Queue()  # None: somebody is there
         self._jobs: dict[str, _Job] = {}
@@ -124,6 +134,8 @@ class Server:
         self._log.info("%s: %s after %.2f s", request.command, ending, seconds)
 
     def _run(self, job: _Job) -> dict[str, Any]:
+        if self._commands is None and self._make_commands is not None:
+            self._commands = self._make_commands()
         if self._commands is None:
             from .commands import Commands  # needs packages that may be missing
 
@@ -157,8 +169,10 @@ class Server:
         _exit()
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a worker on the stdin and stdout of this process."""
+def main(
+    arguments: Sequence[str] | None = None, commands: Callable[[], Any] | None = None
+) -> NoReturn:
+    """Run a worker on the stdin and stdout of this process; ``commands`` as for ``Server``."""
     parser = argparse.ArgumentParser(prog="BrainstemALS worker")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
     parser.add_argument("--log-dir", type=Path)
@@ -168,7 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.setsid()  # so that it can be killed with all that it may start
     with suppress(AttributeError, OSError):
         os.nice(_NICENESS)
-    Server(requests, events, open_log(options.log_dir), options.idle_seconds).serve()
+    log = open_log(options.log_dir)
+    Server(requests, events, log, options.idle_seconds, commands).serve()
 
 
 def _private_streams() -> tuple[int, int]:

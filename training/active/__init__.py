@@ -1,0 +1,1 @@
+"""The active-learning loop: what to correct next, and what a correction is worth."""

@@ -1,0 +1,155 @@
+"""A worker that fine-tunes and judges: the panel starts it by its path, as it does the other one.
+
+It speaks the protocol of ``BrainstemALSLib.worker`` and knows one command, ``improve``. It is a
+process of its own, so that exams can be segmented meanwhile.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    # Python puts the folder of a script first on its path; ours has modules called loop and gate.
+    here = Path(__file__).resolve()
+    sys.path[:] = [folder for folder in sys.path if Path(folder or ".").resolve() != here.parent]
+    for root in (here.parents[2] / "BrainstemALS", here.parents[2]):
+        sys.path.insert(0, str(root))
+
+# How the time is shared, from timings on two cores: learning, then judging.
+_JUDGE = 0.6
+
+
+class LearningCommands:
+    """Carries out ``improve``, one at a time."""
+
+    def run(
+        self, command: str, params: dict[str, Any], progress: Callable[[str, float, str], None]
+    ) -> dict[str, Any]:
+        """Fine-tune the model in use and judge what comes out; nothing is put into use.
+
+        Parameters
+        ----------
+        command : str
+            ``improve``.
+        params : dict
+            ``store`` and ``runs`` (a folder in which each run gets one of its own; the latest
+            stays), and where they are not the defaults ``steps``, ``minutes``, ``mode``,
+            ``replay``, ``device``, ``judge`` (false to leave that out) and ``cases`` (of the
+            validation set).
+        progress : callable
+
+        Returns
+        -------
+        dict
+            ``run`` and ``candidate`` (folders), ``corrections`` (count), ``replay`` (source),
+            ``warnings``; ``outcome``, ``headline``, ``reasons`` and ``report`` (a file), or
+            ``not_judged``: a sentence on why there is no judgement.
+
+        Raises
+        ------
+        BrainstemALSError
+            See ``finetune_run``.
+        """
+        if command != "improve":
+            raise ValueError("this worker fine-tunes and does nothing else")
+        from .finetune_loop import Setting
+        from .finetune_run import fine_tune, make_plan, on_device
+
+        chosen = {name: params[name] for name in Setting.__annotations__ if name in params}
+        chosen.pop("device", None)
+        setting = on_device(Setting(**chosen), str(params.get("device", "auto")))
+
+        def learning(stage: str, fraction: float, text: str) -> None:
+            progress(stage, _JUDGE * fraction, text)
+
+        store = Path(params["store"])
+        plan = make_plan(store, setting, learning)
+        folder = Path(params["runs"]) / plan.fingerprint[:16]
+        _tidy(folder)
+        found = fine_tune(plan, folder, setting, learning)
+        answer: dict[str, Any] = {
+            "run": str(folder),
+            "candidate": str(found.folder),
+            "corrections": len(plan.lessons),
+            "replay": plan.replay.source,
+            "warnings": list(found.warnings),
+        }
+        if params.get("judge", True):
+            answer |= _judged(found.folder, store, folder, params.get("cases"), progress)
+        else:
+            answer["not_judged"] = "Nobody asked for a judgement."
+        progress("done", 1.0, "Done")
+        return answer
+
+
+def _judged(
+    candidate: Path,
+    store: Path,
+    folder: Path,
+    cases: int | None,
+    progress: Callable[[str, float, str], None],
+) -> dict[str, Any]:
+    from BrainstemALSLib.errors import BrainstemALSError
+    from BrainstemALSLib.segmentation.models import STRUCTURES, find_model
+    from BrainstemALSLib.segmentation.registry import ModelRegistry
+
+    progress("judge", _JUDGE, "Getting ready to judge the candidate")
+    try:
+        from . import frozen_set
+        from .gate_command import judge_candidate, lineage_of
+        from .gate_report import HEADLINES, About, write_report
+
+        frozen = frozen_set.load_frozen_set(store).first(cases)
+        registry = ModelRegistry()
+        used, lineage = registry.in_use(), lineage_of(candidate, registry)
+        scored: list[str] = []
+
+        def told(case: Any) -> None:
+            scored.append(case.name)
+            done = _JUDGE + (1 - _JUDGE) * len(scored) / (len(frozen.cases) + 1)
+            progress("judge", done, f"Judging, exam {len(scored)} of {len(frozen.cases)}")
+
+        judgement = judge_candidate(candidate, used, frozen, lineage, store, progress=told)
+        about = About(
+            candidate=find_model(STRUCTURES, candidate).identity,
+            current=find_model(STRUCTURES, used.folder).identity,
+            current_version=used.version,
+            corrections=lineage.corrections,
+            frozen_set=frozen.identity,
+            case_names=tuple(scored),
+            command="Improve the model, in the panel",
+        )
+        paths = write_report(judgement, about, folder / "gate")
+    except BrainstemALSError as refusal:
+        return {"not_judged": str(refusal)}
+    except ModuleNotFoundError as problem:
+        return {"not_judged": f"The Python package {problem.name} is missing for judging."}
+    return {
+        "outcome": judgement.outcome,
+        "headline": HEADLINES[judgement.outcome],
+        "reasons": list(judgement.reasons),
+        "report": str(paths[0]),
+    }
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the runs on other corrections: nobody goes on with them."""
+    import re
+    import shutil
+
+    if folder.parent.is_dir():
+        for other in folder.parent.iterdir():
+            if other != folder and other.is_dir() and re.fullmatch("[0-9a-f]{16}", other.name):
+                shutil.rmtree(other, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    from BrainstemALSLib.worker.server import main
+
+    # By its full name, so that its relative imports work.
+    from training.active.finetune_worker import LearningCommands as Commands
+
+    main(commands=Commands)
