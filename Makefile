@@ -92,7 +92,7 @@ few-labels: $(STAMP) ## Run the study of few labels (about an hour) and write it
 
 calibrate: $(STAMP) ## Fit what the bundled model knows about its own limits: temperature, familiarity
 	$(BIN)/python -m training.calibrate $(ARGS)
-	$(BIN)/python -m training.familiarity --again
+	$(BIN)/python -m training.familiarity --again $(ARGS)
 
 evaluate: $(STAMP) ## Write the tables of docs/results
 	$(BIN)/python -m training.evaluation.segmentation $(ARGS)

@@ -215,9 +215,7 @@ def main(arguments: list[str] | None = None) -> None:
     def work() -> None:
         folder = options.model_dir or default_folder()
         file = models.find_model(models.STRUCTURES, folder)
-        if not options.again and all(
-            F.reference(file.card, inputs, file.path) for inputs in (F.T1, F.DIFFUSION)
-        ):
+        if not options.again and all(F.references(file.card, file.path).values()):
             print("The sidecar describes familiar exams of these weights already (--again).")
             return
         cases = training_cases()

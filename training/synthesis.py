@@ -303,6 +303,16 @@ def render(
     return images
 
 
+def drawn_modalities(draw: Draw) -> tuple[str, ...]:
+    """Draw which images an exam has, as ``MODALITY_SETS`` says."""
+    chance = draw.number(0, 1)
+    for names, probability in MODALITY_SETS:
+        if chance < probability:
+            return names
+        chance -= probability
+    return MODALITY_SETS[0][0]
+
+
 def training_sample(anatomy: Anatomy, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """One training pair.
 
@@ -315,12 +325,7 @@ def training_sample(anatomy: Anatomy, seed: int) -> tuple[torch.Tensor, torch.Te
     draw = Draw(torch.Generator().manual_seed(seed))
     points = window_points(draw, anatomy.centre, anatomy.sites, WINDOW_MM, SPACING_MM)
     labels = look_up(anatomy.labels, anatomy.inverse, points)
-    chance, modalities = draw.number(0, 1), MODALITY_SETS[0][0]
-    for names, probability in MODALITY_SETS:
-        if chance < probability:
-            modalities = names
-            break
-        chance -= probability
+    modalities = drawn_modalities(draw)
     seen, moved = labels, points
     if len(modalities) > 1:
         moved = misregistered(draw, points, SPACING_MM)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .errors import BrainstemALSError, ExitCode
 from .imaging.exam import Exam, exam_from_source
-from .imaging.finding import SEVERITIES
+from .imaging.finding import SEVERITIES, Finding
 from .imaging.intake import open_source
 from .imaging.intake.dicom_headers import is_dicom_file
 from .imaging.prepare import PreparationOptions, prepare
@@ -41,6 +41,11 @@ _PREPARED = {"none": 0.0, "maps": 0.2, "series": 0.75}
 
 class CanSegment(Protocol):
     """What the pipeline needs of a segmenter; ``segmentation.segmenter.Segmenter`` is the one."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the models in use, where they are not those that were meant."""
+        ...
 
     def locate(self, exam: Exam) -> Location:
         """Find the brainstem in the T1; asked only where there is diffusion to prepare."""
@@ -132,10 +137,8 @@ def run_exam(
     segmented = time.perf_counter()
     report("measure", _MEASURE, "Measuring")
     measures = measure(segmentation, exam.t1, exam.maps)
-    # Of the models in use, where they are not those that were meant; made-up segmenters have none.
-    of_models = getattr(segmenter, "findings", ())
     findings = sorted(
-        (*exam.findings, *of_models, *measures.findings),
+        (*exam.findings, *segmenter.findings, *measures.findings),
         key=lambda finding: SEVERITIES.index(finding.severity),
     )
     timings = {

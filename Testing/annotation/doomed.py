@@ -19,7 +19,7 @@ import runpy
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from BrainstemALSLib.errors import BrainstemALSError  # noqa: E402
 
 builders = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
 approval, draft = builders["approval"], builders["draft"]
+killed = runpy.run_path(str(REPOSITORY / "Testing" / "killing.py"))["killed"]
 EXAMS = ("first", "second", "third")
 
 
@@ -50,30 +51,6 @@ def save(root: Path, count: int) -> Iterator[str]:
         for value in range(1, count):
             folder.save(draft(value))
             yield str(value)
-
-
-def killed(work: Callable[[], Iterator[str]], delay: float, wait: bool = False) -> list[str]:
-    """Kill a child that does ``work`` some seconds after its start; return what it reported.
-
-    With ``wait``, the seconds count from its first report.
-    """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writing, b"started\n")
-            for reported in work():
-                os.write(writing, f"{reported}\n".encode())
-        finally:
-            os._exit(1)  # nothing below may happen twice
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        assert pipe.readline() == "started\n"
-        first = pipe.readline().split() if wait else []
-        time.sleep(delay)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return first + pipe.read().split()
 
 
 def kill_approvals(root: Path, rounds: int) -> None:

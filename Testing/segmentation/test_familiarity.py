@@ -185,8 +185,10 @@ def description(box, image):
 def test_an_exam_is_familiar_with_itself_and_not_with_its_negative(box, image, description):
     card = known(description)
 
-    same = F.familiarity(Exam(Volume(image, box.affine)), box, KEYS, ("t1",), card)
-    other = F.familiarity(Exam(Volume(2000 - image, box.affine)), box, KEYS, ("t1",), card)
+    same = F.familiarity(Exam(Volume(image, box.affine)), box, KEYS, ("t1",), F.references(card))
+    other = F.familiarity(
+        Exam(Volume(2000 - image, box.affine)), box, KEYS, ("t1",), F.references(card)
+    )
 
     assert same.ratio < 1
     assert same.properties == {}
@@ -212,7 +214,7 @@ def test_what_does_not_belong_to_the_model_is_not_trusted(description, changes):
 def test_a_model_without_the_entry_compares_nothing(box, image):
     exam = Exam(Volume(image, box.affine))
 
-    assert F.familiarity(exam, box, KEYS, ("t1",), {"sha256": "abc"}) is None
+    assert F.familiarity(exam, box, KEYS, ("t1",), F.references({"sha256": "abc"})) is None
 
 
 def test_properties_of_another_version_are_not_trusted(description):

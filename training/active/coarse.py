@@ -25,7 +25,7 @@ from ..fibre_field import fibre_field
 from ..geometry_augmentation import Draw, look_up, misregistered, window_points
 from ..networks import WindowNetwork, structure_network
 from ..samples import mirrored
-from ..synthesis import MODALITY_SETS, Anatomy, channel_table, render
+from ..synthesis import Anatomy, channel_table, drawn_modalities, render
 from .finetune_loss import vouched_loss
 from .members import changed
 
@@ -86,12 +86,7 @@ def draw_exam(anatomy: Anatomy, name: str, seed: int) -> CoarseExam:
     seen = look_up(anatomy.labels, anatomy.inverse, moved)
     directions = fibre_field(draw, seen, moved, anatomy.centroids, SPACING_MM)
     images = render(draw, labels, seen, directions, SPACING_MM)
-    chance, modalities = draw.number(0, 1), MODALITY_SETS[0][0]
-    for names, probability in MODALITY_SETS:
-        if chance < probability:
-            modalities = names
-            break
-        chance -= probability
+    modalities = drawn_modalities(draw)
     planes = [
         NORMALISE[one](images[one]).reshape(-1, *WINDOW)
         if one in modalities

@@ -29,7 +29,7 @@ FIGURE = "_curves.png"
 UNIT_NAMES = {CASES: "whole exams", PLACES: "three places of each exam"}
 SEEDS = 3
 MAX_LOSS = 0.005
-"""Dice that a structure nobody corrected may lose (issue 6)."""
+"""Dice that a structure nobody corrected may lose (our own choice)."""
 
 
 def page_of(

@@ -122,11 +122,6 @@ def model_files(model_dir: Path | None = None) -> dict[str, ModelFile]:
     return {name: find_model(name, model_dir) for name in (LOCATOR, STRUCTURES)}
 
 
-def brainstem_mm3(segmentation: Segmentation) -> float:
-    """Return the volume of the whole brainstem from probabilities, in mm3, as users see it."""
-    return volumes_mm3(segmentation)["brainstem"]
-
-
 def volumes_mm3(segmentation: Segmentation) -> dict[str, float]:
     """Return the volume of every structure and composite from probabilities, in mm3."""
     from BrainstemALSLib.measurement.volumes import structure_volumes

@@ -24,7 +24,7 @@ from .process import Run, measured
 from .tables import Page, Table
 
 SPEED_UP = 15.0
-"""Times faster than ANTs, asked for of every image by itself (our own choice, issue 5)."""
+"""Times faster than ANTs, asked for of every image by itself (our own choice)."""
 PEAK_GIB = 2.5
 REAL_NAME = "real-studyforrest-sub02"
 REAL_FILE = "t1-studyforrest-sub02/studyforrest_sub-02_T1w_defaced.nii.gz"

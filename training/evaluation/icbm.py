@@ -26,7 +26,7 @@ from .summary import summarise
 from .tables import Page, results_dir
 
 MARKS = {"brainstem": 0.95, "midbrain": 0.92, "pons": 0.92, "medulla": 0.92}
-"""Dice asked for (our own choice, issue 5)."""
+"""Dice asked for (our own choice)."""
 
 
 def atlas_labels() -> Volume:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .failures import refusals
-from .options import DebugOption, OverwriteOption
+from .options import AnnotatorsOption, DebugOption, ExamOption, OverwriteOption, StoreArgument
 from .output import best_effort
 
 
@@ -28,16 +28,10 @@ class Rule(StrEnum):
 
 
 def agreement(
-    store: Annotated[Path, typer.Argument(help="Annotation store.", metavar="STORE")],
+    store: StoreArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
-    exam: Annotated[
-        str,
-        typer.Option("--exam", metavar="KEY", help="Only this exam: its key, or how it begins."),
-    ] = "",
-    annotator: Annotated[
-        list[str] | None,
-        typer.Option("--annotator", metavar="CODE", help="Only these annotators; repeat it."),
-    ] = None,
+    exam: ExamOption = "",
+    annotator: AnnotatorsOption = None,
     method: Annotated[
         Method, typer.Option("--consensus", help="How the consensus is made.")
     ] = Method.STAPLE,

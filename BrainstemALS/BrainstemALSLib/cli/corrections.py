@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .failures import refusals
-from .options import DebugOption
+from .options import AnnotatorsOption, DebugOption, ExamOption, StoreArgument
 from .output import best_effort
 
 corrections = typer.Typer(
@@ -132,19 +132,13 @@ def import_(
 
 @corrections.command("export")
 def export(
-    store: Annotated[Path, typer.Argument(metavar="STORE", help="Annotation store.")],
+    store: StoreArgument,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that does not exist yet.")],
     form: Annotated[
         Format, typer.Option("--format", help="What the other program reads.")
     ] = Format.BIDS,
-    exam: Annotated[
-        str,
-        typer.Option("--exam", metavar="KEY", help="Only this exam: its key, or how it begins."),
-    ] = "",
-    annotator: Annotated[
-        list[str] | None,
-        typer.Option("--annotator", metavar="CODE", help="Only these annotators; repeat it."),
-    ] = None,
+    exam: ExamOption = "",
+    annotator: AnnotatorsOption = None,
     with_dates: Annotated[
         bool, typer.Option("--with-dates", help="Write the dates of visits too.")
     ] = False,

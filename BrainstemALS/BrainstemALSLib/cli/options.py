@@ -33,3 +33,11 @@ OverwriteOption = Annotated[
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="On a failure, show where in the code it was.")
 ]
+StoreArgument = Annotated[Path, typer.Argument(metavar="STORE", help="Annotation store.")]
+ExamOption = Annotated[
+    str, typer.Option("--exam", metavar="KEY", help="Only this exam: its key, or how it begins.")
+]
+AnnotatorsOption = Annotated[
+    list[str] | None,
+    typer.Option("--annotator", metavar="CODE", help="Only these annotators; repeat it."),
+]

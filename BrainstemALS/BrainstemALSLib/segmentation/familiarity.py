@@ -137,6 +137,11 @@ def reference(card: Mapping[str, Any], inputs: str, path: Path | str = "model") 
     return Reference(parts, spots)
 
 
+def references(card: Mapping[str, Any], path: Path | str = "model") -> dict[str, Reference | None]:
+    """Read the references for both sets of inputs; raises what ``reference`` raises."""
+    return {inputs: reference(card, inputs, path) for inputs in (T1, DIFFUSION)}
+
+
 def _part(written: Mapping[str, Any]) -> Part:
     mean = np.asarray(written["mean"], float)
     precision = np.asarray(written["precision"], float)
@@ -172,7 +177,7 @@ def familiarity(
     box: Volume,
     keys: tuple[str, ...],
     modalities: tuple[str, ...],
-    card: Mapping[str, Any],
+    known: Mapping[str, Reference | None],
 ) -> Familiarity | None:
     """Say how familiar a segmented exam is; None where that is not known.
 
@@ -180,9 +185,9 @@ def familiarity(
     ----------
     exam, box, keys, modalities
         As for ``describe``.
-    card : mapping
-        Sidecar of the structure network.
+    known : mapping
+        As ``references`` reads it from the sidecar of the structure network.
     """
-    known = reference(card, inputs_of(modalities))
-    description = describe(exam, box, keys, modalities) if known else None
-    return compare(description, known) if description else None
+    found = known[inputs_of(modalities)]
+    description = describe(exam, box, keys, modalities) if found else None
+    return compare(description, found) if description else None

@@ -18,7 +18,7 @@ from ..imaging.geometry import resample, same_grid
 from ..imaging.volume import Volume
 from . import models
 from .device import choose_device
-from .familiarity import familiarity
+from .familiarity import familiarity, references
 from .field_of_view import cut_faces
 from .inference import BoxRun, usable_channels
 from .locate import Location, locate
@@ -94,6 +94,10 @@ class Segmenter:
                 "Use the model that came with this version of BrainstemALS.",
                 ExitCode.MODEL_UNAVAILABLE,
             )
+        # A damaged entry is refused here, not after an exam has been segmented.
+        self._familiar = references(
+            files[models.STRUCTURES].card, files[models.STRUCTURES].path.with_suffix(".json")
+        )
         self._classes = tuple(files[models.LOCATOR].card["classes"])
         self._files = files
         self._load()
@@ -175,7 +179,7 @@ class Segmenter:
         progress("resample", 0.65, "Returning to the patient's grid")
         out = self._on_patient_grid(exam.t1, box, name, place, modalities, unused)
         clock.stop("resample")
-        known = familiarity(exam, box, self.keys, modalities, self._files[models.STRUCTURES].card)
+        known = familiarity(exam, box, self.keys, modalities, self._familiar)
         clock.stop("familiarity")
         out.timings.update(clock.seconds)
         out.resampled.update(_on_other_grids(exam, modalities))

@@ -12,11 +12,10 @@ import json
 import os
 import random
 import runpy
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -31,6 +30,7 @@ from BrainstemALSLib.segmentation.registry import (  # noqa: E402
 
 builders = runpy.run_path(str(Path(__file__).with_name("conftest.py")))
 small_candidate, lineage_of = builders["small_candidate"], builders["lineage_of"]
+killed = runpy.run_path(str(REPOSITORY / "Testing" / "killing.py"))["killed"]
 
 
 def say(**content: object) -> None:
@@ -64,26 +64,6 @@ def work(root: Path, candidate: Path) -> Iterator[str]:
         for old in registry.versions()[:-3]:  # a folder that grows would slow every round
             if old.id != first:
                 registry.remove(old.id)
-
-
-def killed(task: Callable[[], Iterator[str]], delay: float) -> list[str]:
-    """Kill a child some seconds after it has begun; return what it reported."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writing, b"started\n")
-            for reported in task():
-                os.write(writing, f"{reported}\n".encode())
-        finally:
-            os._exit(1)  # nothing below may happen twice
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        assert pipe.readline() == "started\n"
-        time.sleep(delay)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return pipe.read().split()
 
 
 def kill(root: Path, rounds: int) -> None:

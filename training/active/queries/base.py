@@ -30,33 +30,37 @@ class Choice:
     reason: str
 
 
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """What a strategy knows when it picks.
+
+    Attributes
+    ----------
+    candidates : Candidates
+    open_rows : numpy.ndarray, shape (n,)
+        bool, rows that may be picked; at least one.
+    taken : sequence of int
+        Rows that were picked before, in order.
+    known : numpy.ndarray, shape (m, f)
+        Features of what experts have corrected already.
+    rng : numpy.random.Generator
+        The only source of chance; ties are broken with it too.
+    """
+
+    candidates: Candidates
+    open_rows: np.ndarray
+    taken: Sequence[int]
+    known: np.ndarray
+    rng: np.random.Generator
+
+
 class Strategy(Protocol):
     """Picks what an expert should see next."""
 
     name: str
 
-    def pick(
-        self,
-        candidates: Candidates,
-        open_rows: np.ndarray,
-        taken: Sequence[int],
-        known: np.ndarray,
-        rng: np.random.Generator,
-    ) -> Choice:
-        """Return the next one.
-
-        Parameters
-        ----------
-        candidates : Candidates
-        open_rows : numpy.ndarray, shape (n,)
-            bool, rows that may be picked; at least one.
-        taken : sequence of int
-            Rows that were picked before, in order.
-        known : numpy.ndarray, shape (m, f)
-            Features of what experts have corrected already.
-        rng : numpy.random.Generator
-            The only source of chance; ties are broken with it too.
-        """
+    def pick(self, turn: Turn) -> Choice:
+        """Return the next one."""
         ...
 
 
@@ -98,7 +102,7 @@ def ranked(
     choices: list[Choice] = []
     while len(choices) < count and open_rows.any():
         taken = [choice.index for choice in choices]
-        choice = strategy.pick(candidates, open_rows, taken, known, rng)
+        choice = strategy.pick(Turn(candidates, open_rows, taken, known, rng))
         choices.append(choice)
         if clashes is not None:
             open_rows &= ~clashes(choice.index)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .base import Choice, highest
-from .candidates import Candidates
+from .base import Choice, Turn, highest
 
 
 class CoreSet:
@@ -19,27 +16,21 @@ class CoreSet:
 
     name = "coreset"
 
-    def pick(
-        self,
-        candidates: Candidates,
-        open_rows: np.ndarray,
-        taken: Sequence[int],
-        known: np.ndarray,
-        rng: np.random.Generator,
-    ) -> Choice:
+    def pick(self, turn: Turn) -> Choice:
         """See ``Strategy``."""
-        middle, spread = candidates.features.mean(0), candidates.features.std(0)
+        features = turn.candidates.features
+        middle, spread = features.mean(0), features.std(0)
         spread = np.where(spread > 1e-9, spread, 1.0)
-        features = (candidates.features - middle) / spread
+        features = (features - middle) / spread
         # Distance per feature, so that the figure does not grow with their number.
         root = np.sqrt(features.shape[1])
-        centres = np.concatenate([(known - middle) / spread, features[list(taken)]])
+        centres = np.concatenate([(turn.known - middle) / spread, features[list(turn.taken)]])
         if not len(centres):
-            index = highest(-np.linalg.norm(features, axis=1), open_rows, rng)
+            index = highest(-np.linalg.norm(features, axis=1), turn.open_rows, turn.rng)
             return Choice(index, 0.0, "the most typical of what nobody has corrected")
         nearest = np.full(len(features), np.inf)
         for centre in centres:
             nearest = np.minimum(nearest, np.linalg.norm(features - centre, axis=1))
-        index = highest(nearest, open_rows, rng)
+        index = highest(nearest, turn.open_rows, turn.rng)
         score = float(nearest[index] / root)
         return Choice(index, score, f"least like what is corrected or listed, distance {score:.2f}")

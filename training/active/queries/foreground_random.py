@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .base import Choice
-from .candidates import Candidates
+from .base import Choice, Turn
 
 
 class ForegroundRandom:
@@ -21,16 +18,9 @@ class ForegroundRandom:
 
     name = "random"
 
-    def pick(
-        self,
-        candidates: Candidates,
-        open_rows: np.ndarray,
-        taken: Sequence[int],
-        known: np.ndarray,
-        rng: np.random.Generator,
-    ) -> Choice:
+    def pick(self, turn: Turn) -> Choice:
         """See ``Strategy``; where nothing open shows a structure, any is drawn."""
-        shown = open_rows & (candidates.foreground > 0)
-        rows = np.flatnonzero(shown if shown.any() else open_rows)
-        index = int(rng.choice(rows))
+        shown = turn.open_rows & (turn.candidates.foreground > 0)
+        rows = np.flatnonzero(shown if shown.any() else turn.open_rows)
+        index = int(turn.rng.choice(rows))
         return Choice(index, 0.0, "drawn at random among what shows structures")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from .base import Choice, highest
+from .base import Choice, Turn, highest
 from .candidates import Candidates
 from .noise import noised
 
@@ -38,17 +36,11 @@ class StratifiedPowerEntropy:
         self.beta = float(np.exp(low + (high - low) * min(max(late, 0.0), 1.0)))
         self.kind = kind
 
-    def pick(
-        self,
-        candidates: Candidates,
-        open_rows: np.ndarray,
-        taken: Sequence[int],
-        known: np.ndarray,
-        rng: np.random.Generator,
-    ) -> Choice:
+    def pick(self, turn: Turn) -> Choice:
         """See ``Strategy``; the first, third ... pick is for a structure."""
+        candidates, open_rows, rng = turn.candidates, turn.open_rows, turn.rng
         scores, why = candidates.entropy, "the model is unsure here"
-        if len(taken) % 2 == 0:
+        if len(turn.taken) % 2 == 0:
             structure = self._structure(candidates, open_rows, rng)
             if structure is not None:
                 of_class = candidates.by_class[:, structure]

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from .base import Choice, highest
-from .candidates import Candidates
+from .base import Choice, Turn, highest
 
 
 class Entropy:
@@ -15,17 +10,10 @@ class Entropy:
 
     name = "entropy"
 
-    def pick(
-        self,
-        candidates: Candidates,
-        open_rows: np.ndarray,
-        taken: Sequence[int],
-        known: np.ndarray,
-        rng: np.random.Generator,
-    ) -> Choice:
+    def pick(self, turn: Turn) -> Choice:
         """See ``Strategy``."""
-        index = highest(candidates.entropy, open_rows, rng)
-        score = float(candidates.entropy[index])
+        index = highest(turn.candidates.entropy, turn.open_rows, turn.rng)
+        score = float(turn.candidates.entropy[index])
         return Choice(index, score, f"the model is least sure here, mean entropy {score:.3f}")
 
 
@@ -38,16 +26,9 @@ class Disagreement:
 
     name = "bald"
 
-    def pick(
-        self,
-        candidates: Candidates,
-        open_rows: np.ndarray,
-        taken: Sequence[int],
-        known: np.ndarray,
-        rng: np.random.Generator,
-    ) -> Choice:
+    def pick(self, turn: Turn) -> Choice:
         """See ``Strategy``."""
-        index = highest(candidates.disagreement, open_rows, rng)
-        score = float(candidates.disagreement[index])
+        index = highest(turn.candidates.disagreement, turn.open_rows, turn.rng)
+        score = float(turn.candidates.disagreement[index])
         why = f"the model contradicts itself most when the image changes a little, {score:.4f}"
         return Choice(index, score, why)
