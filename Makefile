@@ -40,7 +40,7 @@ $(STAMP_CLI): pyproject.toml constraints.txt
 
 # What training, its evaluation and the tests need besides.
 $(STAMP): $(STAMP_CLI)
-	$(BIN)/python -m pip install --quiet -c $(VENV)/constraints.txt -e '.[cli,train,dev,slicer]'
+	$(BIN)/python -m pip install --quiet -c $(VENV)/constraints.txt -e '.[cli,cohort,train,dev,slicer]'
 	@touch $@
 
 demo: $(STAMP_CLI) ## Segment the ICBM 2009 T1 and a simulated patient; OUT=folder

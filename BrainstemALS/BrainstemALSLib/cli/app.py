@@ -6,10 +6,13 @@ import typer
 
 from .. import __version__
 from .agreement import agreement
+from .cohort import BidsAppCommand, cohort, cohort_forget
 from .corrections import corrections
 from .demo import demo
 from .doctor import doctor
+from .longitudinal import longitudinal
 from .models import models
+from .norms import norms
 from .segment import segment
 
 app = typer.Typer(
@@ -26,8 +29,12 @@ app.command()(segment)
 app.command()(demo)
 app.command()(doctor)
 app.command()(agreement)
+app.command(cls=BidsAppCommand)(cohort)
+app.command()(cohort_forget)
+app.command()(longitudinal)
 app.add_typer(corrections)
 app.add_typer(models)
+app.add_typer(norms)
 
 
 def _show_version(wanted: bool) -> None:

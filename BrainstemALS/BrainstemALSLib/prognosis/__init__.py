@@ -1,1 +1,6 @@
-"""Clinical scales of ALS. Stage and risk follow with the models that learn from them."""
+"""Clinical scales of ALS and published clinical prognosis; models that learn from MRI follow.
+
+Scalars for one visit, arrays for a cohort; numpy at import, scipy only inside functions. ``alsfrs``
+ratings, ``kings`` and ``mitos`` stages, ``slope`` of decline, ``d50`` disease course, ``fvc``,
+``encals`` survival.
+"""

@@ -1,0 +1,1 @@
+"""Cohorts: their tables, and the way of many exams through the pipeline."""

@@ -1,0 +1,134 @@
+"""The methods paragraph: written from what really ran, never from what was meant to."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from .design import GROUPS, Design
+from .options import MIN_GROUP, REAL, SIMULATED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .results import GroupResults
+
+PACKAGES = ("numpy", "scipy", "pandas", "statsmodels", "matplotlib")
+SOURCES = {
+    SIMULATED: "SIMULATED DATA: drawn by a simulator with known truth. Nothing here is a finding "
+    "about patients.",
+    REAL: "Real data.",
+}
+UNSTATED_SOURCE = (
+    "The source of these tables is not stated: they do not say whether they are simulated or real."
+)
+
+
+def source_sentence(source: str) -> str:
+    """Return what a reader has to know about where the data come from."""
+    return SOURCES.get(source, UNSTATED_SOURCE)
+
+
+def versions() -> dict[str, str]:
+    """Return versions of this program, of Python and of the packages that computed."""
+    found = {"BrainstemALS": __version__, "Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def methods(results: GroupResults) -> list[str]:
+    """Return the methods, one sentence or two in each paragraph."""
+    design, options = results.design, results.options
+    parts = [_people(design), _quality(design), _linear(results)]
+    if options.permutations:
+        parts.append(
+            f"Permutation p-values come from {options.permutations} Freedman-Lane permutations "
+            f"(doi:10.1016/j.neuroimage.2014.01.060; seed {options.seed})."
+        )
+    parts.append(
+        "False discovery rates are those of Benjamini and Hochberg, within each contrast and "
+        "family (volume, FA, MD, asymmetry). King's stages and onsets are compared at the first "
+        "visit; the trend takes stages 1 to 4 as equally far apart, among patients only."
+    )
+    if len(results.change):
+        parts.append(_mixed(results.change))
+    if results.correlations.rho.notna().any():
+        parts.append(
+            "Correlations with clinical scores are partial Spearman correlations among patients at "
+            "the first visit with the same covariates, intervals by Fisher's z with the variance "
+            "of Bonett and Wright (doi:10.1007/BF02294183)."
+        )
+    if results.spread is not None:
+        parts.append(
+            f"The order of change is that of an event-based model of {results.spread.patients} "
+            f"patients and {results.spread.controls} controls with {results.spread.bootstraps} "
+            f"bootstrap samples (seed {options.seed})."
+        )
+    software = ", ".join(f"{name} {version}" for name, version in versions().items())
+    parts.append(f"Software: {software}.")
+    return parts
+
+
+def _people(design: Design) -> str:
+    people, visits = design.people, design.observations
+    counts = []
+    for group in GROUPS:
+        own = people.index[people.group == group]
+        if len(own):
+            seen = int(visits.participant_id.isin(own).sum())
+            counts.append(f"{len(own)} {group} ({seen} visits)")
+    measured = int(design.first.notna().any(axis=1).sum())
+    sites = people.site.nunique()
+    return (
+        f"{len(people)} participants took part: {', '.join(counts)}; {sites} sites. {measured} "
+        "have a usable measure at the first visit, the one that cross-sectional analyses read."
+    )
+
+
+def _quality(design: Design) -> str:
+    bad = int((design.measures.quality == "bad").sum())
+    warned = int((design.measures.quality == "warning").sum())
+    return (
+        f"Of {len(design.measures)} measures, {bad} were rated bad and left out; {warned} carry a "
+        "warning and were kept (see the sensitivity analysis)."
+    )
+
+
+def _linear(results: GroupResults) -> str:
+    table = results.comparisons
+    main = table[(table.analysis == "group") & table.p.notna()]
+    if not len(main):
+        return "No comparison of groups could be made."
+    volume = main[main.measure == "volume"].adjusted_for
+    other = main[main.measure != "volume"].adjusted_for
+    text = [
+        f"{name} for {value.mode().iloc[0] or 'nothing'}"
+        for name, value in (("volumes", volume), ("other measures", other))
+        if len(value)
+    ]
+    return (
+        "Groups were compared by ordinary least squares with HC3 errors, adjusted: "
+        f"{'; '.join(text)}. Standardised differences are divided by the residual standard "
+        "deviation; per cents refer to the adjusted mean of the comparison group; Hedges g "
+        "is not adjusted. "
+        f"Levels with fewer than {MIN_GROUP} participants are not compared. Intervals are at "
+        f"{1 - results.options.alpha:.0%}."
+    )
+
+
+def _mixed(change: pd.DataFrame) -> str:
+    fitted = change[change.p.notna()].drop_duplicates(["measure", "structure"])
+    kinds = fitted.random_effects.value_counts()
+    text = ", ".join(f"{count} with random {kind}" for kind, count in kinds.items())
+    failed = change[change.p.isna()].drop_duplicates(["measure", "structure"])
+    return (
+        "Change over time was estimated by linear mixed models (restricted maximum likelihood) of "
+        f"all visits with group, years and their product: {len(fitted)} models were fitted"
+        f"{f' ({text})' if text else ''}, {len(failed)} were not."
+    )
