@@ -10,6 +10,7 @@ import numpy as np
 
 from BrainstemALSLib.annotation import CaseRecord, CaseStore
 from BrainstemALSLib.errors import BrainstemALSError
+from BrainstemALSLib.imaging import diffusion_maps
 from BrainstemALSLib.imaging.volume import Volume
 
 
@@ -22,8 +23,8 @@ class Correction:
     record : CaseRecord
         Codes, model, changes and the rest.
     images : dict of str to Volume
-        ``t1`` and those of ``fa`` and ``md`` that there are, float32, cut to a box around the
-        brainstem.
+        ``t1`` and those of ``fa``, ``md`` and ``v1`` that there are, float32, cut to a box around
+        the brainstem; V1 (i, j, k, 3), RAS, unit length or 0, never without FA.
     prediction, correction : Volume
         uint8 on the same box, values are ``Structure.index``.
     changed : Volume
@@ -81,10 +82,31 @@ def read_corrections(root: str | Path, warnings: list[str] | None = None) -> Ite
             vouched = case.changed.array | record.approved_all
             yield Correction(
                 record=record,
-                images=case.images,
+                images=_in_our_units(case.images, record.case_id, warnings),
                 prediction=case.prediction,
                 correction=case.correction,
                 changed=case.changed,
                 weights=Volume(vouched.astype(np.float32), case.changed.affine),
             )
             break
+
+
+def _in_our_units(
+    images: dict[str, Volume], case_id: str, warnings: list[str]
+) -> dict[str, Volume]:
+    """Images with FA from 0 to 1 and MD in 1e-3 mm2/s: a scene keeps them as they were loaded.
+
+    A map that is neither is left out; without FA, so are directions.
+    """
+    kept = dict(images)
+    scaled = {"fa": diffusion_maps.fractional_anisotropy, "md": diffusion_maps.mean_diffusivity}
+    for role, in_our_unit in scaled.items():
+        if role in kept:
+            try:
+                kept[role] = in_our_unit(role.upper(), kept[role])
+            except BrainstemALSError as problem:
+                warnings.append(f"{case_id}: {problem.problem}. {role.upper()} was left out.")
+                del kept[role]
+    if "fa" not in kept:
+        kept.pop("v1", None)
+    return kept

@@ -37,8 +37,8 @@ class LearningCommands:
         params : dict
             ``store`` and ``runs`` (a folder in which each run gets one of its own; the latest
             stays), and where they are not the defaults ``steps``, ``minutes``, ``mode``,
-            ``replay``, ``device``, ``judge`` (false to leave that out) and ``cases`` (of the
-            validation set).
+            ``replay``, ``device``, ``judge`` (false to leave that out), ``cases`` (of the
+            validation set) and ``new_set`` (true to make that anew).
         progress : callable
 
         Returns
@@ -78,7 +78,10 @@ class LearningCommands:
             "warnings": list(found.warnings),
         }
         if params.get("judge", True):
-            answer |= _judged(found.folder, store, folder, params.get("cases"), progress)
+            cases, anew = params.get("cases"), bool(params.get("new_set", False))
+            told, judged = _judged(found.folder, store, folder, cases, anew, progress)
+            answer["warnings"] += told
+            answer |= judged
         else:
             answer["not_judged"] = "Nobody asked for a judgement."
         progress("done", 1.0, "Done")
@@ -90,29 +93,33 @@ def _judged(
     store: Path,
     folder: Path,
     cases: int | None,
+    anew: bool,
     progress: Callable[[str, float, str], None],
-) -> dict[str, Any]:
+) -> tuple[list[str], dict[str, Any]]:
+    """What to know of the validation set, and the judgement or why there is none."""
     from BrainstemALSLib.errors import BrainstemALSError
     from BrainstemALSLib.segmentation.models import STRUCTURES, find_model
     from BrainstemALSLib.segmentation.registry import ModelRegistry
 
     progress("judge", _JUDGE, "Getting ready to judge the candidate")
+    told: list[str] = []
     try:
         from . import frozen_set
-        from .gate_command import judge_candidate, lineage_of
+        from .gate_command import about_set, judge_candidate, lineage_of
         from .gate_report import HEADLINES, About, write_report
 
-        frozen = frozen_set.load_frozen_set(store).first(cases)
+        frozen = frozen_set.load_frozen_set(store, anew).first(cases)
+        told = about_set(frozen, store)
         registry = ModelRegistry()
         used, lineage = registry.in_use(), lineage_of(candidate, registry)
         scored: list[str] = []
 
-        def told(case: Any) -> None:
+        def scored_one(case: Any) -> None:
             scored.append(case.name)
             done = _JUDGE + (1 - _JUDGE) * len(scored) / (len(frozen.cases) + 1)
             progress("judge", done, f"Judging, exam {len(scored)} of {len(frozen.cases)}")
 
-        judgement = judge_candidate(candidate, used, frozen, lineage, store, progress=told)
+        judgement = judge_candidate(candidate, used, frozen, lineage, store, progress=scored_one)
         about = About(
             candidate=find_model(STRUCTURES, candidate).identity,
             current=find_model(STRUCTURES, used.folder).identity,
@@ -124,10 +131,10 @@ def _judged(
         )
         paths = write_report(judgement, about, folder / "gate")
     except BrainstemALSError as refusal:
-        return {"not_judged": str(refusal)}
+        return told, {"not_judged": str(refusal)}
     except ModuleNotFoundError as problem:
-        return {"not_judged": f"The Python package {problem.name} is missing for judging."}
-    return {
+        return told, {"not_judged": f"The Python package {problem.name} is missing for judging."}
+    return told, {
         "outcome": judgement.outcome,
         "headline": HEADLINES[judgement.outcome],
         "reasons": list(judgement.reasons),

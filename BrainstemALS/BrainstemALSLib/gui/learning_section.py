@@ -135,8 +135,10 @@ class LearningSection:
             self._say(_("Starting"))
             self._update()
             runs = settings.local_folder() / "learning"
-            params = {"store": str(Path(self._ui.storeEdit.currentPath).resolve())}
-            self._process.ask("improve", {**params, "runs": str(runs), **self.params})
+            params: dict[str, Any] = {"store": str(Path(self._ui.storeEdit.currentPath).resolve())}
+            # What was set aside since the last time is judged by too.
+            params |= {"runs": str(runs), "new_set": True}
+            self._process.ask("improve", {**params, **self.params})
 
     def _stop(self, *_args: object) -> None:
         self._ui.stopImprovingButton.enabled = False

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from BrainstemALSLib.annotation import CaseStore
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.segmentation.registry import BUNDLED, Lineage, ModelRegistry, read_lineage
 from Testing.segmentation.registry.conftest import CASE, small_candidate
@@ -102,7 +103,8 @@ def test_a_candidate_that_learned_from_the_set_is_rejected(tmp_path, monkeypatch
     monkeypatch.setattr(frozen_set, "load_frozen_set", lambda store, anew: aside)
     candidate = small_candidate(tmp_path / "candidate", b"better")
     (candidate / "lineage.json").write_text(json.dumps(Lineage(BUNDLED, PARENT, (CASE,)).to_json()))
-    assert run(candidate, "--store", tmp_path, "--out", tmp_path / "out") == 0
+    store = CaseStore(tmp_path / "store").root
+    assert run(candidate, "--store", store, "--out", tmp_path / "out") == 0
     assert f"has learned from the case {CASE}" in capsys.readouterr().out
 
 

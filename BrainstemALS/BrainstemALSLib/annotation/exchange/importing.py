@@ -2,8 +2,8 @@
 
 Where an exam comes from, the first of these that there is:
 
-1. the T1 that the caller names (the whole head; FA and MD too): its key is that of the same exam
-   in Slicer;
+1. the T1 that the caller names (the whole head; FA and MD too, no V1: other programs disagree on
+   the axes of directions): its key is that of the same exam in Slicer;
 2. an exam of the store, named by its key: images, grid and prediction of its latest case;
 3. what BrainstemALS wrote beside the labels at an export.
 
@@ -28,6 +28,7 @@ from ..agreement import full_exam_key
 from ..approval import IMAGES, Approval, checked
 from ..box import BoxGrid, cut_images
 from ..codes import check_code, exam_key
+from ..image_files import read_image
 from ..records import CaseRecord
 from ..store import CaseStore
 from .description import labels_checksum
@@ -310,7 +311,7 @@ def _described_exam(item: Incoming) -> _Exam:
             "Give the T1 it was drawn on with --t1, or an exam of the store with --exam.",
             ExitCode.USAGE,
         )
-    images = {name: read_volume(path, name.upper()) for name, path in item.images.items()}
+    images = {name: read_image(path, name) for name, path in item.images.items()}
     if images["t1"].shape != told.box_shape:
         raise BrainstemALSError(
             item.images["t1"],
