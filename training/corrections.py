@@ -45,6 +45,8 @@ class Correction:
 def read_corrections(root: str | Path, warnings: list[str] | None = None) -> Iterator[Correction]:
     """Read the latest approved case of each exam, exams first approved first.
 
+    One that vouches for the whole exam goes before later ones that vouch for a part.
+
     A case that is not as it was approved is skipped; then the exam's case before it counts.
 
     Parameters
@@ -73,7 +75,7 @@ def read_corrections(root: str | Path, warnings: list[str] | None = None) -> Ite
     for record in records:
         by_exam.setdefault(record.exam_key, []).append(record)
     for cases in by_exam.values():
-        for record in sorted(cases, key=lambda case: case.age, reverse=True):
+        for record in sorted(cases, key=lambda c: (c.approved_all, c.age), reverse=True):
             try:
                 case = store.read(record.case_id)
             except BrainstemALSError as error:

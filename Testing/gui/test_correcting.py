@@ -138,6 +138,9 @@ def test_fa_and_md_come_from_a_tensor_volume(host, panel, exam, patient, tmp_pat
 
     panel.ui.subjectEdit.text, panel.ui.annotatorEdit.text = "P-07", "R-01"
     panel.ui.storeEdit.currentPath = str(tmp_path / "store")
+    # Somebody who looked at some places only does not vouch for the rest.
+    assert panel.ui.wholeExamCheck.checked is True
+    panel.ui.wholeExamCheck.checked = False
     panel.ui.approveButton.click()
     host.wait_until(lambda: "Approved" in panel.messages.text, 30)
     store = CaseStore(tmp_path / "store")
@@ -149,6 +152,7 @@ def test_fa_and_md_come_from_a_tensor_volume(host, panel, exam, patient, tmp_pat
     along = np.abs(images["v1"].array[inside])
     assert np.median(along[:, 2]) > 0.99
     assert np.median(along[:, :2]) < 0.1
+    assert record.approved_all is False
 
 
 def test_uncertain_places_come_in_a_row_and_begin_again(host, panel, spheres):

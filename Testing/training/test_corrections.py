@@ -64,6 +64,14 @@ def test_what_nobody_looked_at_does_not_train(store):
     assert correction.weights.array.sum() == 2
 
 
+def test_a_later_review_in_part_does_not_hide_the_whole_one(store):
+    whole = store.approve(approval("a", red=1))
+    store.approve(approval("a", red=2, approved_all=False))
+    (found,) = read_corrections(store.root)
+    assert found.record.case_id == whole.case_id
+    assert (found.weights.array == 1).all()
+
+
 @pytest.mark.parametrize("name", ["correction.nii.gz", "case.json"])
 def test_damaged_cases_are_skipped_and_named(store, name):
     first = store.approve(approval("a", red=1))

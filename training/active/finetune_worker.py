@@ -108,11 +108,15 @@ def _judged(
         from .gate_command import about_set, judge_candidate, lineage_of
         from .gate_report import HEADLINES, About, write_report
 
-        frozen = frozen_set.load_frozen_set(store, anew).first(cases)
-        told = about_set(frozen, store)
+        kept, remade = frozen_set.up_to_date(store, anew)
+        told += remade
+        frozen = kept.first(cases)
+        told += about_set(frozen, store)
         registry = ModelRegistry()
         used, lineage = registry.in_use(), lineage_of(candidate, registry)
         scored: list[str] = []
+        # Before anything is loaded: what is judged is what was there now.
+        identity = find_model(STRUCTURES, candidate).identity
 
         def scored_one(case: Any) -> None:
             scored.append(case.name)
@@ -121,7 +125,7 @@ def _judged(
 
         judgement = judge_candidate(candidate, used, frozen, lineage, store, progress=scored_one)
         about = About(
-            candidate=find_model(STRUCTURES, candidate).identity,
+            candidate=identity,
             current=find_model(STRUCTURES, used.folder).identity,
             current_version=used.version,
             corrections=lineage.corrections,

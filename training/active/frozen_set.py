@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from BrainstemALSLib.annotation import CaseStore
 from BrainstemALSLib.durability import write_whole
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.checksum import sha256_of
@@ -125,7 +124,9 @@ def is_set_aside(subject: str) -> bool:
     subject : str
         Code of the subject in the annotation store.
     """
-    digest = hashlib.sha256(b"BrainstemALS validation " + subject.encode()).digest()
+    # Codes lose their hyphens in BIDS names: one subject must not change sides by its spelling.
+    code = subject.casefold().replace("-", "").replace("_", "")
+    digest = hashlib.sha256(b"BrainstemALS validation " + code.encode()).digest()
     return int.from_bytes(digest[:8], "big") % ASIDE_EVERY == 0
 
 
@@ -189,11 +190,7 @@ def _set_aside(store: Path) -> list[FrozenCase]:
 def left_out(frozen: FrozenSet, store: Path) -> int:
     """Count the exams that are set aside and that a set, made earlier, does not hold."""
     known = {case.name for case in frozen.cases}
-    exams: dict[str, bool] = {}
-    for record in CaseStore(store, read_only=True).cases():
-        if record.approved_all and is_set_aside(record.subject):
-            exams[record.exam_key] = exams.get(record.exam_key, False) or record.case_id in known
-    return sum(not held for held in exams.values())
+    return sum(case.name not in known for case in _set_aside(store))
 
 
 def load_frozen_set(store: Path | None = None, anew: bool = False) -> FrozenSet:
@@ -229,6 +226,30 @@ def load_frozen_set(store: Path | None = None, anew: bool = False) -> FrozenSet:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _json(made))
     return made
+
+
+def up_to_date(store: Path, anew: bool = False) -> tuple[FrozenSet, list[str]]:
+    """Return the set that was kept, or a new one where it can no longer be judged by.
+
+    For a panel, whose users have no command line: the kept set stays as long as its exams are what
+    they were. A new one is made, and said, where it cannot be used any more, or where it holds no
+    approved case although some are set aside.
+
+    Returns
+    -------
+    (set, sentences)
+    """
+    try:
+        kept = load_frozen_set(store, anew)
+        approved = {case.name: case.sha256 for case in kept.cases if case.kind == APPROVED}
+        now = {case.name: case.sha256 for case in _set_aside(store)}
+        if approved.items() <= now.items() and (approved or not now):
+            return kept, []
+    except BrainstemALSError:
+        pass
+    made = load_frozen_set(store, anew=True)
+    told = "The validation set was made anew; earlier judgements were made on another one."
+    return made, [told]
 
 
 def exams(frozen: FrozenSet, store: Path | None = None) -> Iterator[ValidationCase]:

@@ -25,7 +25,7 @@ from . import frozen_set
 from .gate import judge, refused
 from .gate_models import ModelPredictor
 from .gate_report import HEADLINES, About, record, write_report
-from .gate_rules import PROMOTE, Judgement
+from .gate_rules import NEEDS_MORE, PROMOTE, Judgement
 from .gate_scores import APPROVED, PATIENT, ValidationCase
 
 
@@ -149,6 +149,8 @@ def _run(options: argparse.Namespace) -> None:
     for sentence in about_set(frozen, options.store):
         print(sentence, file=sys.stderr)
     scored: list[str] = []
+    # Before anything is loaded: what is judged is what was there now.
+    identity = _identity(options.candidate)
 
     def progress(case: ValidationCase) -> None:
         scored.append(case.name)
@@ -159,7 +161,7 @@ def _run(options: argparse.Namespace) -> None:
         progress,
     )  # fmt: skip
     about = About(
-        candidate=_identity(options.candidate),
+        candidate=identity,
         current=_identity(used.folder),
         current_version=used.version,
         corrections=lineage.corrections,
@@ -172,6 +174,9 @@ def _run(options: argparse.Namespace) -> None:
     print(f"\n{HEADLINES[judgement.outcome]} ({judgement.outcome}).")
     for reason in judgement.reasons:
         print(f"- {reason}")
+    if judgement.outcome == NEEDS_MORE:
+        more = 3 * max(1, len([one for one in frozen.cases if one.kind != APPROVED]))
+        print(f"- More simulated exams may settle it: --cases {more}.")
     print(f"Report: {paths[0].name}")
     if options.promote:
         print(_promoted(registry, options.candidate, lineage, judgement, about, paths, used))
@@ -198,8 +203,9 @@ def _promoted(
         )
     report = {"report.html": paths[0].read_bytes(), "report.tsv": paths[2].read_bytes()}
     version: Version = registry.promote(
-        candidate, lineage, record(judgement, about), report, judged_against=used.version
-    )
+        candidate, lineage, record(judgement, about), report, judged_against=used.version,
+        judged=about.candidate,
+    )  # fmt: skip
     return f"In use: {version.id}; `brainstem-als models rollback` goes back to {used.version}."
 
 

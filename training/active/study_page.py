@@ -101,6 +101,8 @@ def page_of(
             "low and high are the ends of 95 % intervals: a bootstrap over seeds and held-out "
             f"exams, each resampled by itself (Owen 2007, doi:10.1214/07-AOAS122). With {seeds} "
             "seeds they are rough.",
+            "Where places or one region are asked for, the simulated expert vouches for all that "
+            "was looked at there; the annotation store can hold changed voxels, or whole exams.",
             "No interval is corrected for the number of comparisons: with four strategies, two "
             "ways of asking and two axes, one of sixteen would pass by luck more often than in one "
             "case of twenty.",

@@ -203,6 +203,7 @@ class ApprovalSection:
         check_code("subject code", self._visit.parameters.subject_code)
         check_code("annotator code", self._ui.annotatorEdit.text)
         draft = self._draft()
+        whole = bool(self._ui.wholeExamCheck.checked)
         # What took part in the run, whatever is chosen under Exam by now; maps and no series.
         maps = result.maps
         images = {
@@ -236,6 +237,7 @@ class ApprovalSection:
                 modalities=tuple(name for name in draft.outcome["modalities"] if name in IMAGES),
                 keys=tuple(draft.outcome["keys"]),
                 seconds_spent=draft.seconds_spent,
+                approved_all=whole,
             )
 
         return make, draft.key

@@ -135,10 +135,8 @@ class LearningSection:
             self._say(_("Starting"))
             self._update()
             runs = settings.local_folder() / "learning"
-            params: dict[str, Any] = {"store": str(Path(self._ui.storeEdit.currentPath).resolve())}
-            # What was set aside since the last time is judged by too.
-            params |= {"runs": str(runs), "new_set": True}
-            self._process.ask("improve", {**params, **self.params})
+            params = {"store": str(Path(self._ui.storeEdit.currentPath).resolve())}
+            self._process.ask("improve", {**params, "runs": str(runs), **self.params})
 
     def _stop(self, *_args: object) -> None:
         self._ui.stopImprovingButton.enabled = False

@@ -116,7 +116,8 @@ def test_approved_cases_that_are_set_aside_are_in_it(built, store):
 
 def test_a_case_that_was_corrected_anew_is_refused(built, store):
     kept = load_frozen_set(store.root)
-    store.approve(approval(3, "exam-0", subject="ALS-000"))  # one that is set aside
+    number = next(n for n in range(8) if is_set_aside(f"ALS-{n:03d}"))
+    store.approve(approval(9, f"exam-{number}", subject=f"ALS-{number:03d}"))
     with pytest.raises(BrainstemALSError, match="corrected anew"):
         list(exams(kept.first(0), store.root))
 
@@ -208,3 +209,25 @@ def test_exams_approved_since_are_counted(hospital, store):
     store.approve(approval(21, "exam-21", subject=other))
     assert frozen_set.left_out(kept, store.root) == 1
     assert frozen_set.left_out(load_frozen_set(store.root, anew=True), store.root) == 0
+
+
+def test_a_subject_stays_on_its_side_however_its_code_is_spelled():
+    for number in range(200):
+        code = f"ALS-{number:03d}"
+        spellings = (code, code.replace("-", ""), code.replace("-", "_"), code.lower())
+        assert len({is_set_aside(one) for one in spellings}) == 1
+
+
+def test_the_panel_keeps_the_set_while_it_can_be_used(built, store):
+    first, told = frozen_set.up_to_date(store.root)
+    assert aside(store) <= {case.name for case in first.cases}
+    again, nothing = frozen_set.up_to_date(store.root)
+    assert (again, nothing) == (first, [])
+    subject = next(r.subject for r in store.cases() if is_set_aside(r.subject))
+    exam = next(r.exam_key for r in store.cases() if r.subject == subject)
+    number = next(n for n in range(8) if f"ALS-{n:03d}" == subject)
+    corrected = store.approve(approval(number + 50, f"exam-{number}", subject=subject))
+    assert corrected.exam_key == exam
+    made, told = frozen_set.up_to_date(store.root)
+    assert "made anew" in told[0]
+    assert corrected.case_id in {case.name for case in made.cases}

@@ -187,14 +187,18 @@ def approval_of(item: Incoming, store: CaseStore, choices: Choices) -> Approval:
         correction=Volume(labels.astype(np.uint8), exam.grid.box_affine),
         grid=exam.grid,
         exam_key=exam.exam_key,
-        subject=codes.get("subject") or choices.subject or exam.subject or item.subject,
+        subject=codes.get("subject")
+        or choices.subject
+        or exam.subject
+        or (item.description.subject if item.description else "")
+        or item.subject,
         annotator=annotator or (told.annotator if told else ""),
         visit_date=codes.get("visit_date") or choices.visit_date or exam.visit_date,
         model=exam.model,
         keys=exam.keys if told else known + more,
         modalities=exam.modalities,
         seconds_spent=told.seconds_spent if told else 0.0,
-        approved_all=_vouches_for_all(choices, told),
+        approved_all=_vouches_for_all(choices, item.description),
         from_simulation=exam.from_simulation,
     )
     _check_codes(item, approval)
@@ -225,6 +229,7 @@ def _check_codes(item: Incoming, approval: Approval) -> None:
 
 
 def _vouches_for_all(choices: Choices, told: Any) -> bool:
+    """What was vouched for in part is not vouched for as a whole because somebody edited it."""
     if choices.whole is not None:
         return choices.whole
     return told.approved_all if told else True
