@@ -55,6 +55,10 @@ class LearningCommands:
         """
         if command != "improve":
             raise ValueError("this worker fine-tunes and does nothing else")
+        import shutil
+
+        from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+
         from .finetune_loop import Setting
         from .finetune_run import fine_tune, make_plan, on_device
 
@@ -69,13 +73,22 @@ class LearningCommands:
         plan = make_plan(store, setting, learning)
         folder = Path(params["runs"]) / plan.fingerprint[:16]
         _tidy(folder)
-        found = fine_tune(plan, folder, setting, learning)
+        anew: list[str] = []
+        try:
+            found = fine_tune(plan, folder, setting, learning)
+        except BrainstemALSError as refusal:
+            # A torn checkpoint: nobody who uses a panel can be asked to look for a folder.
+            if refusal.code != ExitCode.UNREADABLE_IMAGE:
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+            anew.append("The run that was begun before was damaged, so it began anew.")
+            found = fine_tune(plan, folder, setting, learning)
         answer: dict[str, Any] = {
             "run": str(folder),
             "candidate": str(found.folder),
             "corrections": len(plan.lessons),
             "replay": plan.replay.source,
-            "warnings": list(found.warnings),
+            "warnings": [*found.warnings, *anew],
         }
         if params.get("judge", True):
             cases, anew = params.get("cases"), bool(params.get("new_set", False))
@@ -147,14 +160,44 @@ def _judged(
 
 
 def _tidy(folder: Path) -> None:
-    """Remove the runs on other corrections: nobody goes on with them."""
+    """Remove the runs on other corrections, unless one goes on or may still be put into use."""
     import re
     import shutil
 
-    if folder.parent.is_dir():
-        for other in folder.parent.iterdir():
-            if other != folder and other.is_dir() and re.fullmatch("[0-9a-f]{16}", other.name):
-                shutil.rmtree(other, ignore_errors=True)
+    from BrainstemALSLib.file_lock import FileLock, LockUnsupportedError
+
+    from .finetune_run import LOCK
+
+    if not folder.parent.is_dir():
+        return
+    for other in folder.parent.iterdir():
+        if other == folder or not other.is_dir() or not re.fullmatch("[0-9a-f]{16}", other.name):
+            continue
+        lock = FileLock(other / LOCK)
+        try:
+            # Another Slicer of the same user may be at work in it, or wait for a click.
+            if _let_through(other) or not lock.acquire():
+                continue
+        except LockUnsupportedError:
+            continue
+        lock.release()
+        shutil.rmtree(other, ignore_errors=True)
+
+
+def _let_through(run: Path) -> bool:
+    """Whether the gate let the candidate of a run through, and it is not in use yet."""
+    import json
+
+    from BrainstemALSLib.segmentation.registry import ModelRegistry
+
+    try:
+        record = json.loads((run / "gate" / "gate.json").read_bytes())
+        judged = record["about"]["candidate"]["sha256"]
+        passed = record["outcome"] == "promote"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    known = {version.identity.get("sha256") for version in ModelRegistry().versions()}
+    return passed and judged not in known
 
 
 if __name__ == "__main__":
