@@ -11,14 +11,14 @@ export PYTHONPATH := $(CURDIR)/BrainstemALS:$(CURDIR)
 
 # Training allocates and frees the same large arrays every step: without these, glibc gives each back
 # to the kernel and gets it zeroed again, a third of a step's time (docs/decisions/0004).
-train baseline few-labels: export MALLOC_MMAP_MAX_ = 0
-train baseline few-labels: export MALLOC_TRIM_THRESHOLD_ = 100000000000
-train baseline few-labels: export MALLOC_TOP_PAD_ = 300000000
-train baseline few-labels: export OMP_WAIT_POLICY = PASSIVE
+train baseline few-labels loops: export MALLOC_MMAP_MAX_ = 0
+train baseline few-labels loops: export MALLOC_TRIM_THRESHOLD_ = 100000000000
+train baseline few-labels loops: export MALLOC_TOP_PAD_ = 300000000
+train baseline few-labels loops: export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo doctor test lint lint-imports format screenshots package atlas train baseline
-.PHONY: few-labels calibrate evaluate card bench clean
+.PHONY: few-labels loops calibrate evaluate card bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -89,6 +89,11 @@ baseline: $(STAMP) ## Train the plain supervised U-Net that ours is compared wit
 
 few-labels: $(STAMP) ## Run the study of few labels (about an hour) and write its page
 	$(BIN)/python -m training.experiments.curve $(ARGS)
+
+loops: $(STAMP) ## Run the studies of the learning loop (about two hours) and write their pages
+	OMP_NUM_THREADS=1 $(BIN)/python -m training.active.study --minutes 600 $(ARGS)
+	$(BIN)/python -m training.active.tuning_study
+	OMP_NUM_THREADS=1 $(BIN)/python -m training.active.gate_study --seed 4
 
 calibrate: $(STAMP) ## Fit what the bundled model knows about its own limits: temperature, familiarity
 	$(BIN)/python -m training.calibrate $(ARGS)

@@ -17,9 +17,10 @@ from BrainstemALSLib.annotation import Approval, BoxGrid, CaseStore
 from BrainstemALSLib.annotation.approval import IMAGES
 from BrainstemALSLib.annotation.box import cut_images
 from BrainstemALSLib.annotation.codes import exam_key
+from BrainstemALSLib.annotation.image_files import read_image
 from BrainstemALSLib.errors import ExitCode
 from BrainstemALSLib.imaging.intake import open_source
-from BrainstemALSLib.imaging.reading import read_label_map, read_volume
+from BrainstemALSLib.imaging.reading import read_label_map
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.imaging.writing import write_volume
 from Testing.imaging.intake.made_up_head import DATE, IDENTITY, Visit
@@ -158,7 +159,7 @@ def test_no_stored_case_holds_an_identity(ran, tmp_path):
     t1 = open_source(ran.folder).t1
     whole = read_label_map(ran.file("dseg.nii.gz"))
     maps = {
-        role: read_volume(ran.file(f"param-{role}_dwimap.nii.gz"), role)
+        role: read_image(ran.file(f"param-{role}_dwimap.nii.gz"), role)
         for role in IMAGES
         if role != "t1" and list(ran.out.glob(f"*_param-{role}_dwimap.nii.gz"))
     }

@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from BrainstemALSLib.durability import sync_file, write_whole
+
 
 def _flatten(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {f"{prefix}/{name}": tensor.detach().contiguous() for name, tensor in state.items()}
@@ -44,10 +46,10 @@ def save_checkpoint(
     name = f"checkpoint-{step:06d}.safetensors"
     partial = folder / f"{name}.partial"
     save_file({key: tensor.clone() for key, tensor in tensors.items()}, partial)
+    sync_file(partial)
     os.replace(partial, folder / name)
-    pointer = folder / "latest.json.partial"
-    pointer.write_text(json.dumps({"file": name, "step": step, **extra}, indent=1))
-    os.replace(pointer, folder / "latest.json")
+    pointer = json.dumps({"file": name, "step": step, **extra}, indent=1)
+    write_whole(folder / "latest.json", pointer.encode())
     for old in folder.glob("checkpoint-*.safetensors"):
         if old.name != name:
             old.unlink()

@@ -215,7 +215,8 @@ def main(arguments: list[str] | None = None) -> None:
     def work() -> None:
         folder = options.model_dir or default_folder()
         file = models.find_model(models.STRUCTURES, folder)
-        if not options.again and all(F.references(file.card, file.path).values()):
+        inherited = file.card.get(F.KEY, {}).get(F.INHERITED)
+        if not options.again and not inherited and all(F.references(file.card, file.path).values()):
             print("The sidecar describes familiar exams of these weights already (--again).")
             return
         cases = training_cases()

@@ -44,7 +44,7 @@ class CanSegment(Protocol):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Of the models in use, where they are not those that were meant."""
+        """Of the models in use: those that were not meant, and what they cannot tell."""
         ...
 
     def locate(self, exam: Exam) -> Location:

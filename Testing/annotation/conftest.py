@@ -74,6 +74,14 @@ def approval(seed: int = 0, exam: str = "exam", **overrides: object) -> Approval
     return Approval(**{**fields, **overrides})
 
 
+def directions(seed: int = 0) -> Volume:
+    """A V1 on the box of ``approval``: unit vectors of either sign, and a corner without any."""
+    v1 = np.random.default_rng(seed).normal(size=(*BOX, 3)).astype(np.float32)
+    v1 /= np.linalg.norm(v1, axis=-1, keepdims=True)
+    v1[:2, :2, :2] = 0
+    return Volume(v1, t1_grid().box_affine)
+
+
 def draft(value: int = LEFT, exam: str = "exam", **overrides: object) -> Draft:
     """A draft whose every voxel and whose outcome hold one value."""
     fields = {
@@ -94,6 +102,12 @@ def draft(value: int = LEFT, exam: str = "exam", **overrides: object) -> Draft:
 def make_approval() -> Callable[..., Approval]:
     """Give ``approval``."""
     return approval
+
+
+@pytest.fixture(scope="session")
+def make_directions() -> Callable[..., Volume]:
+    """Give ``directions``."""
+    return directions
 
 
 @pytest.fixture(scope="session")

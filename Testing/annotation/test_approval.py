@@ -132,6 +132,37 @@ def test_mistakes_of_the_calling_program(store, make_approval, fields, sentence)
     assert os.listdir(store.root / "cases") == []
 
 
+@pytest.mark.parametrize("broken", ["empty", "holes", "longer", "without FA", "blank FA"])
+def test_directions_that_say_nothing_are_left_out(store, make_approval, make_directions, broken):
+    good = make_approval()
+    v1, fa = make_directions(), good.images["fa"]
+    array = v1.array.copy()
+    if broken == "empty":
+        array[:] = 0
+    elif broken == "holes":
+        array[9, 9, 9, 1] = np.nan
+    elif broken == "longer":
+        array *= 1.5
+    images = {"t1": good.images["t1"], "fa": fa, "v1": Volume(array, v1.affine)}
+    if broken == "without FA":
+        del images["fa"]
+    elif broken == "blank FA":
+        images["fa"] = Volume(np.zeros_like(fa.array), fa.affine)
+    record = store.approve(make_approval(images=images))
+    assert record.images == (("t1",) if "FA" in broken else ("t1", "fa"))
+    assert store.verify(record.case_id) == ()
+
+
+def test_directions_have_three_values_per_voxel_and_no_other_image_has(
+    store, make_approval, make_directions
+):
+    good, v1 = make_approval(), make_directions()
+    for wrong in ({"v1": Volume(v1.array[..., 0], v1.affine)}, {"md": v1}):
+        with pytest.raises(ValueError, match="has not the axes"):
+            store.approve(make_approval(images={**good.images, **wrong}))
+    assert os.listdir(store.root / "cases") == []
+
+
 def test_an_image_of_another_name(store, make_approval):
     good = make_approval()
     with pytest.raises(ValueError, match="images of a case"):
@@ -172,6 +203,19 @@ def test_images_are_cut_to_the_box(make_approval):
     assert set(images) == {"t1", "fa"}
     for volume in images.values():
         np.testing.assert_array_equal(volume.affine, grid.box_affine)
+
+
+def test_directions_are_brought_to_the_box_without_cancelling(make_approval):
+    grid = make_approval().grid
+    t1 = Volume(np.random.default_rng(1).random(grid.shape, dtype=np.float32), grid.affine)
+    coarse = grid.affine @ np.diag([1.5, 1.5, 1.5, 1.0])
+    signs = np.random.default_rng(2).choice([-1.0, 1.0], (20, 20, 20, 1))
+    axis = np.array([2.0, -1.0, 2.0]) / 3
+    v1 = Volume((signs * axis).astype(np.float32), coarse)
+    placed = cut_images(grid, (6, 7, 8), t1, v1=v1)["v1"]
+    assert placed.array.shape == (6, 7, 8, 3)
+    np.testing.assert_allclose(np.abs(placed.array @ axis), 1, atol=1e-5)
+    np.testing.assert_array_equal(placed.affine, grid.box_affine)
 
 
 def test_the_exam_key_does_not_depend_on_who_read_the_image(tmp_path, make_approval):

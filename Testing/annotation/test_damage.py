@@ -199,7 +199,8 @@ def test_files_added_by_others_do_not_matter(store, case):
         lambda c: c["t1_grid"].update(affine=[[1.0]]),
         lambda c: c["t1_grid"].update(offset=[29, 0, 0]),
         lambda c: c.update(changed_voxels=3),
-        lambda c: c.update(schema=2),
+        lambda c: c.update(schema=3),
+        lambda c: c.update(images=["t1", "v1"]),
     ],
 )
 def test_a_description_that_cannot_be(store, case, make_approval, change):

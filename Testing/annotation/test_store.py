@@ -85,6 +85,41 @@ def test_a_case_of_before_modalities_were_kept(store, make_approval):
     assert from_json(content).modalities == ()
 
 
+def test_directions_come_back_as_they_were_approved(store, make_approval, make_directions):
+    given = make_approval()
+    images = {**given.images, "v1": make_directions()}
+    record = store.approve(make_approval(images=images, modalities=("t1", "fa", "v1")))
+    (read,) = CaseStore(store.root).cases()
+    assert read.images == ("t1", "fa", "v1")
+    assert read.modalities == ("t1", "fa", "v1")
+    assert store.verify(record.case_id) == ()
+    start = np.array(record.grid.offset) - given.grid.offset
+    wanted = crop(images["v1"], start, start + record.box_shape).array
+    stored = store.read(record.case_id).images["v1"]
+    np.testing.assert_array_equal(stored.array, wanted, strict=True)
+    np.testing.assert_array_equal(stored.affine, record.grid.box_affine)
+    folder = store.root / "cases" / record.case_id
+    # What other programs see: the parts of the direction along a fourth axis.
+    image = nib.load(folder / "v1.nii.gz")
+    np.testing.assert_array_equal(np.asarray(image.dataobj), wanted)
+    np.testing.assert_allclose(image.affine, record.grid.box_affine, atol=1e-4)
+    nib.save(nib.Nifti1Image(-wanted, image.affine), folder / "v1.nii.gz")
+    assert store.verify(record.case_id) == ("v1.nii.gz was altered",)
+
+
+def test_only_a_case_with_directions_needs_a_version_that_knows_them(
+    store, make_approval, make_directions
+):
+    plain = make_approval()
+    without = to_json(store.approve(plain))
+    # As every case was written before there were directions.
+    assert without["schema"] == 1
+    assert from_json(without).images == ("t1", "fa")
+    record = store.approve(make_approval(images={**plain.images, "v1": make_directions()}))
+    assert to_json(record)["schema"] == 2
+    assert to_json(store.approve(make_approval(modalities=("t1", "fa", "v1"))))["schema"] == 2
+
+
 def test_no_face_is_stored(store, make_approval):
     record = store.approve(make_approval())
     # The labels take 4 x 4 x 4 voxels of 4 mm; 16 mm around them are kept.

@@ -47,6 +47,13 @@ def gone(pid):
         return True
 
 
+def wait_for(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
 def finished(process):
     out, err = process.communicate(timeout=120)
     assert "Traceback" not in err
@@ -65,10 +72,7 @@ def test_killed_at_random_and_started_again_nothing_is_lost_or_twice(tmp_path, e
         workers = children(process.pid)
         process.kill()
         process.communicate(timeout=30)
-        deadline = time.monotonic() + 20
-        while not all(map(gone, workers)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert all(map(gone, workers)), "a worker outlived its parent"
+        wait_for(lambda workers=workers: all(map(gone, workers)), 20)
         done = {record.stem for record in all_records(out)}
         assert done_before <= done, "something that was done is lost"
         done_before = done
@@ -83,13 +87,22 @@ def test_killed_at_random_and_started_again_nothing_is_lost_or_twice(tmp_path, e
     assert measures.groupby("participant_id").size().to_list() == [len(measures) // VISITS] * VISITS
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
+def test_no_worker_outlives_its_parent_whatever_it_is_at(tmp_path, environment):
+    root, out = light.dataset(tmp_path / "bids", 1), tmp_path / "out"
+    process = start(root, out, environment, LIGHT_SECONDS=300)
+    wait_for(lambda: list(out.rglob(".partial-*")), 60)
+    workers = children(process.pid)
+    assert workers
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: all(map(gone, workers)), 20)
+
+
 def test_interrupted_from_the_keyboard_nothing_half_written_stays(tmp_path, environment):
     root, out = light.dataset(tmp_path / "bids", 2), tmp_path / "out"
     process = start(root, out, environment, processes=2, LIGHT_SECONDS=30)
-    deadline = time.monotonic() + 60
-    while not list(out.rglob(".partial-*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert list(out.rglob(".partial-*")), "no visit began"
+    wait_for(lambda: list(out.rglob(".partial-*")), 60)
     process.send_signal(signal.SIGINT)
     code, _, err = finished(process)
     assert code == ExitCode.INTERRUPTED

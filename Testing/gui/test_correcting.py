@@ -133,17 +133,26 @@ def test_fa_and_md_come_from_a_tensor_volume(host, panel, exam, patient, tmp_pat
     assert panel.messages.text == ""
     assert panel.visit.outcome.modalities == ("t1", "fa", "md", "v1")
 
-    # An approved case keeps the maps that the prediction was made with, as far as the store knows
-    # them: directions are none that it holds.
+    # An approved case keeps the maps that the prediction was made with, directions among them.
     from BrainstemALSLib.annotation.store import CaseStore
 
     panel.ui.subjectEdit.text, panel.ui.annotatorEdit.text = "P-07", "R-01"
     panel.ui.storeEdit.currentPath = str(tmp_path / "store")
+    # Somebody who looked at some places only does not vouch for the rest.
+    assert panel.ui.wholeExamCheck.checked is True
+    panel.ui.wholeExamCheck.checked = False
     panel.ui.approveButton.click()
     host.wait_until(lambda: "Approved" in panel.messages.text, 30)
-    (record,) = CaseStore(tmp_path / "store").cases()
-    assert record.images == ("t1", "fa", "md")
-    assert record.modalities == ("t1", "fa", "md")
+    store = CaseStore(tmp_path / "store")
+    (record,) = store.cases()
+    assert record.images == record.modalities == ("t1", "fa", "md", "v1")
+    images = store.read(record.case_id).images
+    inside = images["fa"].array > 0.2  # elsewhere a tensor has no direction to speak of
+    assert inside.sum() > 1000
+    along = np.abs(images["v1"].array[inside])
+    assert np.median(along[:, 2]) > 0.99
+    assert np.median(along[:, :2]) < 0.1
+    assert record.approved_all is False
 
 
 def test_uncertain_places_come_in_a_row_and_begin_again(host, panel, spheres):

@@ -212,10 +212,7 @@ def test_a_model_that_did_not_pass_cannot_be_used(host, panel, section, tmp_path
 
 @pytest.fixture
 def store(host, panel, section, tmp_path) -> CaseStore:
-    """One approved case, chosen in the panel; a short run without replay.
-
-    No held-out anatomy is built in the empty work folder, so there is nothing to judge by.
-    """
+    """One approved case, chosen in the panel; a short run without replay or judgement."""
     from training.active.frozen_set import is_set_aside
 
     subject = next(f"ALS-{n}" for n in range(99) if not is_set_aside(f"ALS-{n}"))
@@ -223,7 +220,7 @@ def store(host, panel, section, tmp_path) -> CaseStore:
     store.approve(approval(0, subject))
     panel.ui.storeEdit.currentPath = str(store.root)
     settled(host, panel)
-    section.params = {"steps": 2, "replay": 0.0, "device": "cpu"}
+    section.params = {"steps": 2, "replay": 0.0, "device": "cpu", "judge": False}
     return store
 
 

@@ -251,3 +251,76 @@ def test_the_segmenter_says_how_familiar_an_exam_is(tmp_path, icbm):
     assert 0 < found.familiarity.ratio < 1
     assert set(found.familiarity.parts) == {*names, "dark", "bright"}
     assert "familiarity" in found.timings
+
+
+# Tuned models.
+
+
+def parent_card(description):
+    return known(description) | {"temperature": 1.0}
+
+
+def test_a_tuned_model_inherits_and_says_from_whom(description):
+    parent = parent_card(description)
+    child = {"sha256": "child"} | F.inheritance(parent, "child")
+
+    assert child["temperature"] == 1.0
+    assert child["calibration"] == {"temperature": 1.0, F.INHERITED: "abc"}
+    assert child[F.KEY] == parent[F.KEY] | {"weights": "child", F.INHERITED: "abc"}
+    assert F.reference(child, F.T1).spots == F.reference(parent, F.T1).spots
+    assert F.INHERITED not in parent[F.KEY]
+
+
+def test_in_a_line_each_names_the_model_that_was_measured(description):
+    child = {"sha256": "child"} | F.inheritance(parent_card(description), "child")
+    grandchild = F.inheritance(child, "grandchild")
+
+    assert grandchild[F.KEY]["weights"] == "grandchild"
+    assert grandchild[F.KEY][F.INHERITED] == grandchild["calibration"][F.INHERITED] == "abc"
+
+
+def test_what_does_not_belong_to_the_parent_is_not_inherited(description):
+    assert F.inheritance(known(description, weights="other"), "child") == {}
+    assert F.inheritance({"sha256": "abc"}, "child") == {}
+
+
+def test_what_is_measured_on_the_model_itself_replaces_what_it_inherited(description):
+    child = {"sha256": "child"} | F.inheritance(parent_card(description), "child")
+    calibrated = child | {"temperature": 1.4, "calibration": {"temperature": 1.4}}
+    own = known(description)[F.KEY] | {"weights": "child", "temperature": 1.4}
+
+    assert F.reference(calibrated, F.T1) is None  # certainty depends on the temperature
+    both = calibrated | {F.KEY: own}
+    assert F.about_model(both, {F.T1: F.reference(both, F.T1)}) == ()
+
+
+@pytest.fixture(scope="module")
+def described_models(tmp_path_factory):
+    """A copy of the bundled models whose sidecar can be changed."""
+
+    def change(edit):
+        models = tmp_path_factory.mktemp("models")
+        shutil.copytree(asset_path("Models"), models, dirs_exist_ok=True)
+        sidecar = models / "structures.json"
+        card = json.loads(sidecar.read_text(encoding="utf-8"))
+        edit(card)
+        sidecar.write_text(json.dumps(card), encoding="utf-8")
+        return models
+
+    return change
+
+
+def test_the_segmenter_says_what_the_model_cannot_tell(described_models):
+    def inherited(card):
+        card.update(F.inheritance(card, card["sha256"]))
+
+    def none(card):
+        card.pop(F.KEY)
+
+    assert Segmenter("cpu", described_models(lambda card: None)).findings == ()
+    (told,) = Segmenter("cpu", described_models(inherited)).findings
+    assert (told.code, told.severity) == (F.NOT_FITTED, "info")
+    assert "not fitted again" in told.message
+    (told,) = Segmenter("cpu", described_models(none)).findings
+    assert (told.code, told.severity) == (F.NOT_KNOWN, "warning")
+    assert "cannot tell" in told.message

@@ -10,7 +10,7 @@ import pytest
 from BrainstemALSLib.annotation import Approval, BoxGrid, CaseStore
 from BrainstemALSLib.errors import BrainstemALSError
 from BrainstemALSLib.imaging.volume import Volume
-from training.corrections import read_corrections
+from training.corrections import _in_our_units, read_corrections
 
 BOX = (14, 15, 16)
 GRID = BoxGrid((30, 30, 30), np.diag([-4.0, 4.0, 4.0, 1.0]), (5, 6, 7))
@@ -64,6 +64,14 @@ def test_what_nobody_looked_at_does_not_train(store):
     assert correction.weights.array.sum() == 2
 
 
+def test_a_later_review_in_part_does_not_hide_the_whole_one(store):
+    whole = store.approve(approval("a", red=1))
+    store.approve(approval("a", red=2, approved_all=False))
+    (found,) = read_corrections(store.root)
+    assert found.record.case_id == whole.case_id
+    assert (found.weights.array == 1).all()
+
+
 @pytest.mark.parametrize("name", ["correction.nii.gz", "case.json"])
 def test_damaged_cases_are_skipped_and_named(store, name):
     first = store.approve(approval("a", red=1))
@@ -85,3 +93,24 @@ def test_no_store(tmp_path):
     with pytest.raises(BrainstemALSError, match="no annotation store"):
         list(read_corrections(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_maps_come_in_our_units_whatever_a_scene_held(tmp_path):
+    inside = np.full((24, 24, 24), 0.8, np.float32)
+    inside[:4] = 0.1
+    images = {
+        "fa": Volume(
+            np.linspace(0, 1, inside.size, dtype=np.float32).reshape(inside.shape), np.eye(4)
+        ),
+        "md": Volume(inside / 1000, np.eye(4)),
+        "v1": Volume(np.ones((*inside.shape, 3), np.float32), np.eye(4)),
+    }
+    noted: list[str] = []
+    found = _in_our_units(images, "case", noted)
+    assert np.median(found["md"].array) == pytest.approx(0.8, rel=1e-3)
+    assert noted == []
+    swapped = {**images, "fa": Volume(inside * 900, np.eye(4))}
+    found = _in_our_units(swapped, "case", noted)
+    assert set(found) == {"md"}
+    assert len(noted) == 1
+    assert "FA was left out" in noted[0]

@@ -26,7 +26,8 @@ from ..geometry_augmentation import Draw, look_up, misregistered, window_points
 from ..networks import WindowNetwork, structure_network
 from ..samples import mirrored
 from ..synthesis import Anatomy, channel_table, drawn_modalities, render
-from .finetune_loss import vouched_loss
+from .finetune_data import Window
+from .finetune_loss import lesson_loss
 from .members import changed
 
 SPACING_MM = 2.0
@@ -59,24 +60,6 @@ class CoarseExam:
     truth: Volume
 
 
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """An exam to learn from: its classes, and where they are vouched for.
-
-    Attributes
-    ----------
-    channels : torch.Tensor, shape (planes, i, j, k)
-    classes : torch.Tensor, shape (i, j, k)
-        int64 network classes.
-    vouched : torch.Tensor or None
-        bool (i, j, k); None where everything is. The others do not train: ``finetune_loss``.
-    """
-
-    channels: torch.Tensor
-    classes: torch.Tensor
-    vouched: torch.Tensor | None = None
-
-
 def draw_exam(anatomy: Anatomy, name: str, seed: int) -> CoarseExam:
     """Draw an exam of a deformed anatomy: as ``training.synthesis.training_sample``, at 2 mm."""
     draw = Draw(torch.Generator().manual_seed(seed))
@@ -105,13 +88,13 @@ def index_table() -> np.ndarray:
     return np.array([0, *(structure.index for structure in load_structures())], np.uint8)
 
 
-def labelled(exam: CoarseExam, labels: Volume, weights: Volume | None = None) -> Labelled:
+def labelled(exam: CoarseExam, labels: Volume, weights: Volume | None = None) -> Window:
     """Return an exam with labels, ``Structure.index``, and the weights of who gave them."""
     classes = channel_table()[torch.from_numpy(labels.array).long()]
     vouched = None
     if weights is not None and not (weights.array > 0).all():
         vouched = torch.from_numpy(weights.array > 0)
-    return Labelled(exam.channels, classes, vouched)
+    return Window(exam.channels, classes, vouched)
 
 
 class PriorNetwork(torch.nn.Module):
@@ -144,7 +127,7 @@ class PriorNetwork(torch.nn.Module):
 
 
 def small_network(
-    seed: int, samples: Sequence[Labelled], filters: tuple[int, ...] = FILTERS
+    seed: int, samples: Sequence[Window], filters: tuple[int, ...] = FILTERS
 ) -> PriorNetwork:
     """Return the network of the study: random weights, and the prior of some exams."""
     with torch.random.fork_rng(devices=[]):
@@ -152,7 +135,7 @@ def small_network(
         return PriorNetwork(structure_network(filters), prior_map(samples))
 
 
-def prior_map(samples: Sequence[Labelled]) -> torch.Tensor:
+def prior_map(samples: Sequence[Window]) -> torch.Tensor:
     """Return the logarithm of how often each class lies where, (1, classes, i, j, k).
 
     Every exam counts with its mirror image, smoothed by ``PRIOR_MM``.
@@ -175,24 +158,26 @@ def run(network: torch.nn.Module, channels: torch.Tensor) -> torch.Tensor:
         return network(channels.float())
 
 
-def varied(sample: Labelled, draw: Draw) -> Labelled:
+def varied(sample: Window, draw: Draw) -> Window:
     """Return a sample with another contrast and noise, mirrored every other time."""
     channels = changed(sample.channels.float()[None], CHANNELS, draw)[0]
     classes, vouched = sample.classes, sample.vouched
     if draw.chance(0.5):
         channels, classes = mirrored(channels, classes)
         vouched = None if vouched is None else vouched.flip(-3)
-    return Labelled(channels, classes, vouched)
+    return Window(channels, classes, vouched)
 
 
 def fit(
     network: PriorNetwork,
-    choose: Callable[[Draw], Labelled],
+    choose: Callable[[Draw], Window],
     steps: int,
     rate: float,
     seed: int,
 ) -> PriorNetwork:
     """Return a copy of a network that has learned: AdamW, a warm-up, a cosine decay.
+
+    Where nobody vouches for a label, the copy learns what the network itself says.
 
     Parameters
     ----------
@@ -205,7 +190,7 @@ def fit(
         Peak learning rate.
     seed : int
     """
-    network = copy.deepcopy(network).train()
+    old, network = network, copy.deepcopy(network).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
     for step in range(1, steps + 1):
         progress = (step - 1) / steps
@@ -213,12 +198,19 @@ def fit(
             group["lr"] = rate * min(step / WARM_UP, 0.5 * (1 + math.cos(math.pi * progress)))
         draw = Draw(torch.Generator().manual_seed(seed * 10_000_019 + step))
         sample = varied(choose(draw), draw)
-        loss = vouched_loss(run(network, sample.channels[None]), sample)
+        seen = sample.channels[None]
+        loss = lesson_loss(run(network, seen), sample, lambda seen=seen: answers(old, seen))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
     return network.eval()
+
+
+def answers(network: torch.nn.Module, channels: torch.Tensor) -> torch.Tensor:
+    """Logits as ``run``, of a network that does not learn."""
+    with torch.no_grad():
+        return run(network, channels)
 
 
 @torch.inference_mode()

@@ -28,6 +28,9 @@ MARGIN_MM = 6.0
 class Opinion:
     """What an expert approves; the fields mean what they mean in ``training.corrections``.
 
+    With one difference: in places and structures that were looked at, unchanged voxels are vouched
+    for too. The annotation store keeps no such areas: it holds whole exams, or changed voxels.
+
     Attributes
     ----------
     correction : Volume

@@ -2,7 +2,8 @@
 
 A window is deformed as in training (``geometry_augmentation``), mirrored every other time, and gets
 another contrast and noise (``members.changed``). Labels go with it, and so does where somebody
-vouches for them.
+vouches for them; directions of fibres turn with it (``finetune_directions``). Maps are left out as
+often as in training (``synthesis.MODALITY_SETS``), so that a network without them stays as good.
 """
 
 from __future__ import annotations
@@ -24,13 +25,11 @@ from BrainstemALSLib.segmentation.preprocess import NORMALISE, SPACING_MM, WINDO
 from ..corrections import Correction, read_corrections
 from ..geometry_augmentation import Draw, look_up, window_points
 from ..samples import mirrored
-from ..synthesis import channel_table
+from ..synthesis import channel_table, drawn_modalities
+from .finetune_directions import colours_at, weighted_directions
 from .frozen_set import is_set_aside
 from .members import changed
 
-T1_ALONE = 0.4
-"""Chance that the maps of an exam are left out, so that T1 alone stays learned; the share that
-``training.synthesis.MODALITY_SETS`` draws."""
 KEYS = frozenset(structure.key for structure in load_structures())
 
 
@@ -64,7 +63,8 @@ class Lesson:
     name : str
         Case id, or what else it is; never a subject's code.
     images : dict of str to Volume
-        ``t1`` and those of ``fa`` (0-1) and ``md`` (1e-3 mm2/s) that there are.
+        ``t1`` and those of ``fa`` (0-1), ``md`` (1e-3 mm2/s) and ``v1`` (i, j, k, 3; RAS, unit
+        length or 0) that there are, each on any grid; a V1 without FA is not used.
     labels : Volume
         uint8, ``Structure.index``.
     vouched : Volume
@@ -81,28 +81,41 @@ class Lesson:
         self.name = name
         self.partial = not bool((vouched.array > 0).all())
         images = {**images, "t1": grounded(images["t1"])}
+        v1 = images.pop("v1", None)
         self._images = {
             role: (_tensor(volume.array, np.float32), _inverse(volume))
             for role, volume in images.items()
         }
+        if v1 is not None and "fa" in images:
+            self._images["v1"] = weighted_directions(v1, images["fa"]), _inverse(v1)
         self._inverse = _inverse(labels)
         self._labels = _tensor(labels.array, np.uint8)
         self._vouched = _tensor(vouched.array > 0, np.uint8)
         self._centre, self._sites = _places(labels)
 
+    def channels(self, points: torch.Tensor, modalities: tuple[str, ...]) -> torch.Tensor:
+        """Return what the network is given at points (i, j, k, 3) in RAS mm: (planes, i, j, k).
+
+        Of ``modalities`` what the exam has; where its voxels look straight, as
+        ``segmentation.inference.network_input`` has it.
+        """
+        planes = []
+        for name in CHANNELS:
+            if name not in modalities or name not in self._images:
+                planes.append(torch.zeros(PLANES[name], *points.shape[:3]))
+                continue
+            look = colours_at if name == "v1" else _looked_up
+            seen = look(*self._images[name], points)
+            planes.append(NORMALISE[name](seen).reshape(PLANES[name], *points.shape[:3]))
+        return torch.cat(planes)
+
     def draw(self, number: int, window: tuple[int, int, int] = WINDOW_MM) -> Window:
         """Return a window; the same number gives the same one."""
         draw = Draw(torch.Generator().manual_seed(number))
         points = window_points(draw, self._centre, self._sites, window, SPACING_MM)
-        used = ("t1",) if draw.chance(T1_ALONE) else tuple(self._images)
-        planes = [
-            NORMALISE[name](_looked_up(*self._images[name], points))[None]
-            if name in used
-            else torch.zeros(PLANES[name], *window)
-            for name in CHANNELS
-        ]
+        channels = self.channels(points, drawn_modalities(draw))
         # An image that is missing is all 0, and stays so.
-        channels = changed(torch.cat(planes)[None], CHANNELS, draw)[0]
+        channels = changed(channels[None], CHANNELS, draw)[0]
         classes = channel_table()[look_up(self._labels, self._inverse, points).long()]
         vouched = look_up(self._vouched, self._inverse, points) > 0
         shown = look_up(torch.ones_like(self._vouched), self._inverse, points) > 0

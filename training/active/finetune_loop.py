@@ -19,7 +19,7 @@ from BrainstemALSLib.segmentation.preprocess import WINDOW_MM
 from ..checkpoint import load_checkpoint, save_checkpoint
 from ..geometry_augmentation import Draw
 from .finetune_data import Lesson, Window
-from .finetune_loss import DISTILLED, distillation, doubtful, vouched_loss
+from .finetune_loss import lesson_loss
 from .finetune_modes import FROZEN, RATES, learning, merged, open_to_learning
 from .finetune_replay import Replay
 
@@ -213,15 +213,15 @@ def _take_step(
         for name, tensor in vars(window).items()
     }
     window = Window(**moved)
-    where = doubtful(window) if old is not None else None
     channels = window.channels[None]
+
+    def answers() -> torch.Tensor:
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            return old(channels)
+
     with torch.autocast(device.type, torch.bfloat16):
         logits = network(channels)
-    loss = vouched_loss(logits, window)
-    if where is not None:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            before = old(channels)
-        loss = loss + DISTILLED * distillation(logits, before, where)
+    loss = lesson_loss(logits, window, None if old is None else answers)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(learning(network), 5.0)

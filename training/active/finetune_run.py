@@ -18,6 +18,7 @@ from BrainstemALSLib.durability import write_whole
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.file_lock import FileLock, LockUnsupportedError
 from BrainstemALSLib.segmentation.device import choose_device
+from BrainstemALSLib.segmentation.familiarity import inheritance
 from BrainstemALSLib.segmentation.models import STRUCTURES, find_model
 from BrainstemALSLib.segmentation.registry import Lineage, ModelRegistry
 
@@ -26,7 +27,6 @@ from ..networks import structure_network
 from ..origin import warm
 from .finetune_data import Lesson, read_lessons
 from .finetune_loop import Progress, Setting, learn
-from .finetune_loss import DISTILLED, TEMPERATURE
 from .finetune_replay import ANATOMIES, Replay, find_replay, no_replay
 
 CANDIDATE, LINEAGE, LOCK = "candidate", "lineage.json", "run.lock"
@@ -38,6 +38,8 @@ INTENDED_USE = (
     "public label maps, then from {count} exams of one site that experts corrected; the "
     "corrections started from what a model had drawn."
 )
+# What a killed run leaves of a checkpoint: ours, and that of safetensors, which writes beside too.
+_HALF = ("*.partial", ".tmp*")
 # Where the stages begin in the whole, from timings on two cores.
 _LEARN, _EXPORT = 0.08, 0.97
 
@@ -72,8 +74,8 @@ class Plan:
         Version of the model in use, or ``bundled``.
     model : Path
         Its structure network.
-    sha256 : str
-        Of that.
+    card : dict
+        Description of that.
     fingerprint : str
         SHA-256 of everything that a resumed run must have in common with what it was.
     warnings : tuple of str
@@ -83,9 +85,14 @@ class Plan:
     replay: Replay
     parent: str
     model: Path
-    sha256: str
+    card: dict
     fingerprint: str
     warnings: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the network that the run begins with."""
+        return str(self.card["sha256"])
 
 
 def make_plan(
@@ -112,11 +119,10 @@ def make_plan(
         replayed = no_replay()
     elif replayed is None:
         replayed = find_replay(lambda done, text: progress("replay", _LEARN * done, text))
-    sha256 = model.identity["sha256"]
-    told = [VERSION, known, sha256, replayed.fingerprint, setting.identity]
+    told = [VERSION, known, model.identity["sha256"], replayed.fingerprint, setting.identity]
     fingerprint = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return Plan(
-        tuple(lessons), replayed, used.version, model.path, sha256, fingerprint, tuple(noted)
+        tuple(lessons), replayed, used.version, model.path, model.card, fingerprint, tuple(noted)
     )
 
 
@@ -151,6 +157,9 @@ def fine_tune(
         model in use is another network than today's. OUTPUT_REFUSED: the disk takes no more.
     """
     with _alone(folder):
+        for pattern in _HALF:
+            for path in folder.glob(pattern):
+                path.unlink(missing_ok=True)
         network = _begin(build, plan.model)
 
         def inner(stage: str, fraction: float, text: str) -> None:
@@ -198,18 +207,23 @@ def _sources(plan: Plan, setting: Setting) -> dict:
             "count": plan.replay.count,
             "share": setting.replay,
         },
-        "old_model_where_nobody_vouches": {
-            "exams": partial_,
-            "weight": DISTILLED if partial_ else 0.0,
-            "temperature": TEMPERATURE,
-        },
+        "exams_with_the_old_model_where_nobody_vouches": partial_,
     }
 
 
 def _export(network: torch.nn.Module, plan: Plan, lineage: Lineage, folder: Path) -> Path:
-    """Write the candidate beside its place, and move it there when it is whole."""
-    making, place = folder / f".{CANDIDATE}", folder / CANDIDATE
-    for old in (making, place):
+    """Write the candidate beside its place, and move it there when it is whole.
+
+    Temperature and description of familiar exams are the parent's, and said to be so: fitting them
+    again needs anatomies, which a hospital lacks, and without them nothing would warn of an exam
+    that the model does not know. ``training.calibrate`` and ``training.familiarity`` with
+    ``--model-dir`` replace both.
+    """
+    making, old, place = folder / f".{CANDIDATE}", folder / f".{CANDIDATE}-old", folder / CANDIDATE
+    for gone in (making, old):
+        shutil.rmtree(gone, ignore_errors=True)
+    if place.exists():  # moved first: whoever is killed while it is removed leaves no half of it
+        os.replace(place, old)
         shutil.rmtree(old, ignore_errors=True)
     count = plan.replay.count if plan.replay.source == ANATOMIES else 0
     facts = dict(lineage.training) | {"corrections": len(plan.lessons), "parent": plan.parent}
@@ -224,6 +238,7 @@ def _export(network: torch.nn.Module, plan: Plan, lineage: Lineage, folder: Path
         "intended_use": INTENDED_USE.format(count=len(plan.lessons)),
         "training_data": [*card["training_data"], "Approved corrections of the user's own exams"],
     }
+    card |= inheritance(plan.card, card["sha256"])
     write_whole(sidecar, (json.dumps(card, indent=1) + "\n").encode())
     write_whole(making / LINEAGE, (json.dumps(lineage.to_json(), indent=1) + "\n").encode())
     find_model(STRUCTURES, making)

@@ -1,7 +1,8 @@
 """The validation set of the gate: the same exams every time, none that a model learned from.
 
-It holds simulated exams of held-out anatomies, and those approved cases of a store that are set
-aside: about every fifth subject, told by the code alone, so that all visits of a subject are on
+It holds simulated exams of held-out anatomies, or where none are built simulated patients of the
+one anatomy that is installed (``frozen_patients``), and those approved cases of a store that are
+set aside: about every fifth subject, told by the code alone, so that all visits of a subject are on
 one side for ever. Fine-tuning has to leave these out (``is_set_aside``). What the set is made of is
 kept with checksums; where one no longer fits, the set is refused, and not quietly another one.
 """
@@ -25,9 +26,12 @@ from BrainstemALSLib.imaging.volume import Volume
 from .. import anatomies
 from ..corrections import Correction, read_corrections
 from ..data import repository, work_dir
-from .gate_scores import APPROVED, SIMULATED, ValidationCase
+from . import frozen_patients
+from .gate_scores import APPROVED, PATIENT, SIMULATED, ValidationCase
 
 FORMAT = 1
+PATIENTS_FORMAT = 2
+"""Of a set with simulated patients, which versions that know format 1 alone would overlook."""
 SEED = 20261
 """Of the simulated exams; own choice, and not that of ``training.evaluation``."""
 REPEATS = 6
@@ -47,13 +51,14 @@ class FrozenCase:
     Attributes
     ----------
     kind : str
-        ``simulated`` or ``approved``.
+        As in ``ValidationCase``.
     name : str
         Anatomy, or case id; never a subject's code.
     seed : int or None
-        Of the images of a simulated exam.
+        Of the images of a simulated exam, or of a simulated patient.
     sha256 : str
-        Of the anatomy's file, or over the checksums of the case's files.
+        Of the anatomy's file, of a simulated patient's true labels, or over the checksums of the
+        case's files.
     """
 
     kind: str
@@ -83,16 +88,32 @@ class FrozenSet:
         return hashlib.sha256(_json(self)).hexdigest()
 
     @property
+    def format(self) -> int:
+        """Format of its file."""
+        return PATIENTS_FORMAT if self._has(PATIENT) else FORMAT
+
+    @property
     def anatomies(self) -> tuple[str, ...]:
         """Names of the anatomies in it."""
         return tuple(dict.fromkeys(c.name for c in self.cases if c.kind == SIMULATED))
 
     def first(self, count: int | None) -> FrozenSet:
-        """Return the first simulated exams only, and all approved cases."""
-        simulated = [c for c in self.cases if c.kind == SIMULATED]
-        approved = [c for c in self.cases if c.kind == APPROVED]
-        count = len(self.anatomies) if count is None else count
-        return FrozenSet((*simulated[:count], *approved), self.simulation)
+        """Return the first simulated exams or patients only, and all approved cases.
+
+        Without a count, one exam of each anatomy, or all simulated patients.
+        """
+        simulated, patients, approved = (
+            [c for c in self.cases if c.kind == kind] for kind in (SIMULATED, PATIENT, APPROVED)
+        )
+        exams = len(self.anatomies) if count is None else count
+        return FrozenSet((*simulated[:exams], *patients[:count], *approved), self.simulation)
+
+    def current_simulation(self) -> str:
+        """Checksum of today's code that would draw its exams."""
+        return frozen_patients.code_sum() if self._has(PATIENT) else simulation_sum()
+
+    def _has(self, kind: str) -> bool:
+        return any(case.kind == kind for case in self.cases)
 
 
 def is_set_aside(subject: str) -> bool:
@@ -103,7 +124,9 @@ def is_set_aside(subject: str) -> bool:
     subject : str
         Code of the subject in the annotation store.
     """
-    digest = hashlib.sha256(b"BrainstemALS validation " + subject.encode()).digest()
+    # Codes lose their hyphens in BIDS names: one subject must not change sides by its spelling.
+    code = subject.casefold().replace("-", "").replace("_", "")
+    digest = hashlib.sha256(b"BrainstemALS validation " + code.encode()).digest()
     return int.from_bytes(digest[:8], "big") % ASIDE_EVERY == 0
 
 
@@ -113,36 +136,61 @@ def frozen_file() -> Path:
 
 
 def make_frozen_set(store: Path | None = None) -> FrozenSet:
-    """Make a set of what there is now.
+    """Make a set of what there is now; where no held-out anatomy is built, of simulated patients.
 
     Raises
     ------
     BrainstemALSError
-        No held-out anatomy is built; the store is none.
+        The store is none; a file of the installation is missing.
     """
-    names = anatomies.built_cases(held_out=True)
-    if not names:
-        raise BrainstemALSError(
-            "validation set",
-            "no held-out anatomy is built",
-            "Run `make atlas` first; it needs the data of ../shared/data.",
-            ExitCode.USAGE,
-        )
+    names = _held_out()
+    drawn, simulation = (
+        (_of_anatomies(names), simulation_sum())
+        if names
+        else (_of_patients(), frozen_patients.code_sum())
+    )
+    approved = [] if store is None else _set_aside(store)
+    return FrozenSet((*drawn, *approved), simulation)
+
+
+def _held_out() -> list[str]:
+    try:
+        return anatomies.built_cases(held_out=True)
+    except BrainstemALSError:  # not even what anatomies are built from
+        return []
+
+
+def _of_anatomies(names: list[str]) -> list[FrozenCase]:
     # By a hash of the name: sources and their order are mixed, in the same way every time.
     names.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
     sums = {name: sha256_of(anatomies.anatomies_dir() / f"{name}.nii.gz") for name in names}
-    cases = [
+    return [
         FrozenCase(SIMULATED, name, _seed(number, repeat), sums[name])
         for repeat in range(REPEATS)
         for number, name in enumerate(names)
     ]
-    if store is not None:
-        cases += [
-            FrozenCase(APPROVED, case.record.case_id, None, _sum_of(case))
-            for case in read_corrections(store)
-            if case.record.approved_all and is_set_aside(case.record.subject)
-        ]
-    return FrozenSet(tuple(cases), simulation_sum())
+
+
+def _of_patients() -> list[FrozenCase]:
+    seeds = frozen_patients.seeds()
+    return [
+        FrozenCase(PATIENT, frozen_patients.ANATOMY, seed, frozen_patients.truth_sum(truth))
+        for seed, (_, truth) in zip(seeds, frozen_patients.drawn(seeds), strict=True)
+    ]
+
+
+def _set_aside(store: Path) -> list[FrozenCase]:
+    return [
+        FrozenCase(APPROVED, case.record.case_id, None, _sum_of(case))
+        for case in read_corrections(store)
+        if case.record.approved_all and is_set_aside(case.record.subject)
+    ]
+
+
+def left_out(frozen: FrozenSet, store: Path) -> int:
+    """Count the exams that are set aside and that a set, made earlier, does not hold."""
+    known = {case.name for case in frozen.cases}
+    return sum(case.name not in known for case in _set_aside(store))
 
 
 def load_frozen_set(store: Path | None = None, anew: bool = False) -> FrozenSet:
@@ -164,20 +212,44 @@ def load_frozen_set(store: Path | None = None, anew: bool = False) -> FrozenSet:
     if not anew and path.exists():
         try:
             content = json.loads(path.read_bytes())
-            if content["format"] != FORMAT:
-                raise ValueError("another format")
             kept = FrozenSet(
                 tuple(FrozenCase(**case) for case in content["cases"]), content["simulation"]
             )
+            if content["format"] != kept.format:
+                raise ValueError("another format")
         except (ValueError, KeyError, TypeError) as error:
             raise _refused("its file is damaged") from error
-        if kept.simulation != simulation_sum():
+        if kept.simulation != kept.current_simulation():
             raise _refused("the code that simulates its exams has changed")
         return kept
     made = make_frozen_set(store)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, _json(made))
     return made
+
+
+def up_to_date(store: Path, anew: bool = False) -> tuple[FrozenSet, list[str]]:
+    """Return the set that was kept, or a new one where it can no longer be judged by.
+
+    For a panel, whose users have no command line: the kept set stays as long as its exams are what
+    they were. A new one is made, and said, where it cannot be used any more, or where it holds no
+    approved case although some are set aside.
+
+    Returns
+    -------
+    (set, sentences)
+    """
+    try:
+        kept = load_frozen_set(store, anew)
+        approved = {case.name: case.sha256 for case in kept.cases if case.kind == APPROVED}
+        now = {case.name: case.sha256 for case in _set_aside(store)}
+        if approved.items() <= now.items() and (approved or not now):
+            return kept, []
+    except BrainstemALSError:
+        pass
+    made = load_frozen_set(store, anew=True)
+    told = "The validation set was made anew; earlier judgements were made on another one."
+    return made, [told]
 
 
 def exams(frozen: FrozenSet, store: Path | None = None) -> Iterator[ValidationCase]:
@@ -191,6 +263,7 @@ def exams(frozen: FrozenSet, store: Path | None = None) -> Iterator[ValidationCa
     for case in frozen.cases:
         if case.kind == SIMULATED:
             yield _simulated(case)
+    yield from _patients([case for case in frozen.cases if case.kind == PATIENT])
     wanted = {case.name: case for case in frozen.cases if case.kind == APPROVED}
     if not wanted:
         return
@@ -231,6 +304,17 @@ def _simulated(case: FrozenCase) -> ValidationCase:
     return ValidationCase(name, case.name, SIMULATED, truth, exam)
 
 
+def _patients(cases: list[FrozenCase]) -> Iterator[ValidationCase]:
+    if not cases:
+        return
+    drawn = frozen_patients.drawn([int(case.seed or 0) for case in cases])
+    for case, (exam, truth) in zip(cases, drawn, strict=True):
+        if frozen_patients.truth_sum(truth) != case.sha256:
+            raise _refused(f"the simulated patient of seed {case.seed} comes out otherwise now")
+        name = f"simulated patient, seed {case.seed}"
+        yield ValidationCase(name, case.name, PATIENT, truth, exam)
+
+
 def _approved(correction: Correction) -> ValidationCase:
     names = {role: f"{role}.nii.gz" for role in correction.images}
     exam = Exam(**correction.images, names=names)
@@ -252,7 +336,7 @@ def _sum_of(correction: Correction) -> str:
 
 def _json(frozen: FrozenSet) -> bytes:
     content = {
-        "format": FORMAT,
+        "format": frozen.format,
         "simulation": frozen.simulation,
         "cases": [asdict(case) for case in frozen.cases],
     }

@@ -6,12 +6,17 @@ On a frozen validation set (``frozen_set``) the candidate has to pass hard check
 to be not worse in any structure by more than its margin (``gate_rules``), and to be better in the
 mean of the structures that the corrections were about. The outcome with its reasons is written as a
 page, JSON and TSV; with ``--promote`` a candidate that passes is put into use.
+
+Where no held-out anatomies are built, simulated patients of the one installed anatomy take their
+place. However many they are, they are no sample of subjects: they count for the checks alone, and
+margins and gain are shown by approved cases that are set aside.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +25,8 @@ from BrainstemALSLib.anatomy import CONTEXT, by_key, load_structures
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 
 from . import gate_checks as checks
-from .gate_rules import NEEDS_MORE, PROMOTE, REJECT, Judgement, Line, Rules, names_of
-from .gate_scores import Overlap, Predictor, ValidationCase, dice_table, overlap
+from .gate_rules import NEEDS_MORE, PROMOTE, REJECT, Flagged, Judgement, Line, Rules, names_of
+from .gate_scores import PATIENT, Overlap, Predictor, ValidationCase, dice_table, overlap
 from .gate_statistics import Bounds, bootstrap_bounds, by_subject, mean_of, paired_differences
 
 NOT_WORSE, WORSE, NOT_SHOWN, NOT_THERE = "not worse", "worse", "not shown", "not there"
@@ -91,22 +96,32 @@ def judge_overlaps(
     rules = rules or Rules()
     if not cases:
         return Judgement(NEEDS_MORE, ("There is no exam to judge by.",), (), rules=rules)
-    found = (
+    found = [
         ("answers", checks.check_answers([name for name, *_ in cases], current, candidate)),
         ("orientation", checks.check_orientation(candidate)),
         ("vanished structures", checks.check_vanished(current, candidate)),
         ("confused structures", checks.check_swaps(current, candidate)),
-    )
-    subjects = [subject for _, subject, _ in cases]
+    ]
+    patients = [n for n, (*_, kind) in enumerate(cases) if kind == PATIENT]
+    sampled = [n for n, (*_, kind) in enumerate(cases) if kind != PATIENT]
+    if patients:
+        pair = [[overlaps[n] for n in patients] for overlaps in (current, candidate)]
+        found.append(("simulated patients", checks.check_patients(*pair, keys, rules)))
+    # Many exams of one anatomy among subjects would feign certainty; alone they show means only.
+    subjects = [cases[n][1] for n in sampled or patients]
     facts: dict[str, Any] = {
         "checks": (("outputs", ""), *found),
         "cases": len(cases),
-        "subjects": len(set(subjects)),
+        "subjects": len(set(subjects)) if sampled else 0,
+        "patients": len(patients),
+        "unfamiliar": (checks.flagged(current), checks.flagged(candidate)),
         "kinds": tuple(sorted({kind for *_, kind in cases})),
         "rules": rules,
     }
     targets = _targets(keys, targets)
-    tables = [dice_table(overlaps) for overlaps in (current, candidate)]
+    tables = [
+        dice_table([overlaps[n] for n in sampled or patients]) for overlaps in (current, candidate)
+    ]
     differences = by_subject(paired_differences(*tables), subjects)
     bounds = bootstrap_bounds(differences, rules.confidence, rules.resamples, seed)
     means = [mean_of(by_subject(table, subjects)) for table in tables]
@@ -117,8 +132,9 @@ def judge_overlaps(
     facts |= {"lines": lines}
     facts |= {f"gain{end}": float(value[0]) for end, value in _ends(gain).items()}
     wrong = tuple(sentence for _, sentence in found if sentence)
-    outcome, reasons = (REJECT, wrong) if wrong else _weigh(Judgement("", (), **facts))
-    return Judgement(outcome, reasons, **facts)
+    judgement = Judgement("", (), **facts)
+    outcome, reasons = (REJECT, wrong) if wrong else _weigh(judgement)
+    return replace(judgement, outcome=outcome, reasons=(*reasons, *_blind(*judgement.unfamiliar)))
 
 
 def refused(check: str, sentence: str, rules: Rules | None = None) -> Judgement:
@@ -188,7 +204,7 @@ def _weigh(found: Judgement) -> tuple[str, tuple[str, ...]]:
             f"Only {found.subjects} subjects were there to judge by; at least "
             f"{rules.min_subjects} are needed."
         )
-        return NEEDS_MORE, (sentence,)
+        return NEEDS_MORE, (sentence, *_few_help(found.patients))
     worse = [line for line in found.lines if line.state == WORSE]
     reasons = [
         f"{line.name} got worse: mean Dice {line.current:.3f} before, {line.candidate:.3f} now; "
@@ -226,6 +242,23 @@ def _weigh(found: Judgement) -> tuple[str, tuple[str, ...]]:
         + ", ".join(f"tier {tier} {margin:g}" for tier, margin in rules.margins.items())
         + f" Dice ({bound} of each).",
     )
+
+
+def _few_help(patients: int) -> Iterator[str]:
+    if patients:
+        yield (
+            f"The simulated patients ({patients}) are all one anatomy, which shows harm at most: "
+            "approve exams of more people, of whom about one in five is set aside to judge by, and "
+            "judge with a new validation set (--new-set)."
+        )
+
+
+def _blind(current: Flagged, candidate: Flagged) -> Iterator[str]:
+    if current.compared and not candidate.compared:
+        yield (
+            "The candidate has no description of the exams it learned from: unlike the model in "
+            "use, it cannot warn of an exam that it does not know."
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 
 from BrainstemALSLib.anatomy import CONTEXT, by_key, load_structures
 
-from .gate_rules import names_of
-from .gate_scores import Overlap
+from .gate_rules import Flagged, Rules, names_of
+from .gate_scores import Overlap, dice_table
+from .gate_statistics import mean_of, paired_differences
 
 VANISHED_SHARE = 0.1
 """A structure drawn at less than this part of its volume counts as forgotten; own choice."""
@@ -89,6 +90,32 @@ def check_vanished(current: Sequence[Overlap], candidate: Sequence[Overlap]) -> 
         and gone[:, n].sum() > MOST * there[:, n].sum()
     ]  # fmt: skip
     return f"The candidate no longer draws {names_of(found)}." if found else ""
+
+
+def check_patients(
+    current: Sequence[Overlap], candidate: Sequence[Overlap], keys: Sequence[str], rules: Rules
+) -> str:
+    """Whether a structure clearly loses in simulated patients, which no bound is drawn from."""
+    tables = [dice_table(overlaps) for overlaps in (current, candidate)]
+    lost = mean_of(paired_differences(*tables))
+    found = {
+        structure.key: n
+        for n, structure in enumerate(load_structures())
+        if structure.key in keys and lost[n] < -rules.patient_loss * rules.margin_of(structure.tier)
+    }
+    if not found:
+        return ""
+    worst = min(found, key=lambda key: lost[found[key]])
+    return (
+        f"In the simulated patients the candidate loses too much of {names_of(tuple(found))}: "
+        f"{names_of([worst])} loses {-lost[found[worst]]:.3f} Dice in the mean."
+    )
+
+
+def flagged(overlaps: Sequence[Overlap]) -> Flagged:
+    """Count the exams that a model calls unfamiliar, and those of which it can tell."""
+    ratios = [one.ratio for one in overlaps if one.ratio is not None]
+    return Flagged(sum(ratio > 1 for ratio in ratios), len(ratios))
 
 
 def _violated(overlaps: Sequence[Overlap], pairs: list[tuple[list, list]], axis: int) -> float:

@@ -25,8 +25,8 @@ from . import frozen_set
 from .gate import judge, refused
 from .gate_models import ModelPredictor
 from .gate_report import HEADLINES, About, record, write_report
-from .gate_rules import PROMOTE, Judgement
-from .gate_scores import APPROVED, ValidationCase
+from .gate_rules import NEEDS_MORE, PROMOTE, Judgement
+from .gate_scores import APPROVED, PATIENT, ValidationCase
 
 
 def judge_candidate(
@@ -79,6 +79,23 @@ def judge_candidate(
     return judge(exams, current, new, targets, progress=progress)
 
 
+def about_set(frozen: frozen_set.FrozenSet, store: Path | None) -> list[str]:
+    """Return what somebody who judges by a set has to know before."""
+    told = []
+    if any(case.kind == PATIENT for case in frozen.cases):
+        told.append(
+            "The validation set has no held-out anatomies (`make atlas` builds them): its "
+            "simulated patients are all of one anatomy, and only guard against harm."
+        )
+    missing = 0 if store is None else frozen_set.left_out(frozen, store)
+    if missing:
+        told.append(
+            f"Approved and set aside, but not in the validation set, which is older: {missing} "
+            "exams. --new-set takes them in; earlier judgements were made on the old set."
+        )
+    return told
+
+
 def corrected_structures(
     store: Path, corrections: tuple[str, ...], keys: tuple[str, ...]
 ) -> list[str]:
@@ -129,7 +146,11 @@ def _run(options: argparse.Namespace) -> None:
         print("No --store is named: the approved cases of the set are left out.", file=sys.stderr)
         cases = tuple(case for case in frozen.cases if case.kind != APPROVED)
         frozen = replace(frozen, cases=cases)
+    for sentence in about_set(frozen, options.store):
+        print(sentence, file=sys.stderr)
     scored: list[str] = []
+    # Before anything is loaded: what is judged is what was there now.
+    identity = _identity(options.candidate)
 
     def progress(case: ValidationCase) -> None:
         scored.append(case.name)
@@ -140,7 +161,7 @@ def _run(options: argparse.Namespace) -> None:
         progress,
     )  # fmt: skip
     about = About(
-        candidate=_identity(options.candidate),
+        candidate=identity,
         current=_identity(used.folder),
         current_version=used.version,
         corrections=lineage.corrections,
@@ -153,6 +174,9 @@ def _run(options: argparse.Namespace) -> None:
     print(f"\n{HEADLINES[judgement.outcome]} ({judgement.outcome}).")
     for reason in judgement.reasons:
         print(f"- {reason}")
+    if judgement.outcome == NEEDS_MORE:
+        more = 3 * max(1, len([one for one in frozen.cases if one.kind != APPROVED]))
+        print(f"- More simulated exams may settle it: --cases {more}.")
     print(f"Report: {paths[0].name}")
     if options.promote:
         print(_promoted(registry, options.candidate, lineage, judgement, about, paths, used))
@@ -179,8 +203,9 @@ def _promoted(
         )
     report = {"report.html": paths[0].read_bytes(), "report.tsv": paths[2].read_bytes()}
     version: Version = registry.promote(
-        candidate, lineage, record(judgement, about), report, judged_against=used.version
-    )
+        candidate, lineage, record(judgement, about), report, judged_against=used.version,
+        judged=about.candidate,
+    )  # fmt: skip
     return f"In use: {version.id}; `brainstem-als models rollback` goes back to {used.version}."
 
 
@@ -196,7 +221,9 @@ def _arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("candidate", type=Path, help="folder with structures.ts and .json")
     parser.add_argument("--store", type=Path, help="annotation store the corrections come from")
     parser.add_argument(
-        "--cases", type=int, help="simulated exams; one of each held-out anatomy by default"
+        "--cases",
+        type=int,
+        help="simulated exams; by default one of each held-out anatomy, or all simulated patients",
     )
     parser.add_argument(
         "--targets", nargs="+", metavar="KEY",

@@ -61,7 +61,7 @@ class ModelPredictor:
             return Prediction(None, f"finds nothing ({refusal.problem})")
         if not np.isfinite(found.entropy.array).all():
             return Prediction(None, "gives values that are not numbers")
-        return Prediction(found.labels)
+        return Prediction(found.labels, ratio=found.familiarity and found.familiarity.ratio)
 
 
 def _with_locator(folder: Path, locator_from: Path) -> Path:

@@ -19,8 +19,8 @@ from BrainstemALSLib.durability import write_whole
 from BrainstemALSLib.report.statements import RESEARCH_USE
 
 from .gate_figure import draw_forest
-from .gate_rules import NEEDS_MORE, PROMOTE, PROVENANCE, REJECT, Judgement, Line
-from .gate_scores import APPROVED, SIMULATED
+from .gate_rules import NEEDS_MORE, PROMOTE, PROVENANCE, REJECT, Flagged, Judgement, Line
+from .gate_scores import APPROVED, PATIENT, SIMULATED
 
 STEM = "gate"
 HEADLINES = {
@@ -28,6 +28,7 @@ HEADLINES = {
     REJECT: "The candidate is rejected",
     NEEDS_MORE: "More cases are needed to decide",
 }
+MODELS = ("current", "candidate")
 _COLOURS = {PROMOTE: "#2e7d32", REJECT: "#c62828", NEEDS_MORE: "#9a6700"}
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
@@ -80,12 +81,18 @@ def caveats(judgement: Judgement) -> tuple[str, ...]:
             "Simulated exams: drawn from label maps by the simulation that also made the training "
             "images. What was found on them says how models do on simulation, not on patients."
         )
+    if PATIENT in judgement.kinds:
+        found.append(
+            f"Simulated patients: {judgement.patients} exams, all of the one average anatomy that "
+            "is installed, slightly deformed. They guard against harm and count as no subject: a "
+            "gain, or that nothing was lost, is not shown by them."
+        )
     if APPROVED in judgement.kinds:
         found.append(
             "Approved cases: an expert's corrections of what a model drew, which therefore favour "
             "that model somewhat."
         )
-    if judgement.kinds == (SIMULATED,):
+    elif judgement.kinds:
         found.append("No exam of a patient took part in this judgement.")
     return tuple(found)
 
@@ -108,6 +115,11 @@ def record(judgement: Judgement, about: About) -> dict[str, Any]:
             },
             "cases": judgement.cases,
             "subjects": judgement.subjects,
+            "simulated_patients": judgement.patients,
+            "unfamiliar": {
+                name: asdict(flagged)
+                for name, flagged in zip(MODELS, judgement.unfamiliar, strict=True)
+            },
             "kinds": list(judgement.kinds),
             "caveats": list(caveats(judgement)),
             "rules": {**asdict(judgement.rules), "provenance": PROVENANCE},
@@ -224,7 +236,8 @@ def _basis(judgement: Judgement, about: About) -> str:
         "Candidate": model(about.candidate),
         "Model in use": f"{about.current_version}: {model(about.current)}",
         "Corrections it learned from": ", ".join(about.corrections) or "none named",
-        "Judged on": f"{judgement.cases} exams of {judgement.subjects} subjects",
+        "Judged on": _judged_on(judgement),
+        **_called_unfamiliar(judgement),
         "Validation set": f"sha256 {about.frozen_set}" if about.frozen_set else "n/a",
         "Exams": "; ".join(about.case_names) or "n/a",
         "Command": about.command or "n/a",
@@ -234,6 +247,26 @@ def _basis(judgement: Judgement, about: About) -> str:
         for name, text in facts.items()
     )
     return f"<h2>What was compared</h2><table>{rows}</table>"
+
+
+def _judged_on(judgement: Judgement) -> str:
+    sampled = judgement.cases - judgement.patients
+    text = f"{sampled} exams of {judgement.subjects} subjects"
+    if judgement.patients:
+        text += f", and {judgement.patients} simulated patients, which are no subjects"
+    return text
+
+
+def _called_unfamiliar(judgement: Judgement) -> dict[str, str]:
+    def text(found: Flagged) -> str:
+        if not found.compared:
+            return "it cannot tell"
+        return f"{found.unfamiliar} of {found.compared} exams"
+
+    if not judgement.cases:
+        return {}
+    heads = ("Called unfamiliar by the model in use", "Called unfamiliar by the candidate")
+    return dict(zip(heads, map(text, judgement.unfamiliar), strict=True))
 
 
 def _number(value: float, sign: str = "") -> str:

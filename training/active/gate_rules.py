@@ -25,6 +25,10 @@ SMALLEST_GAIN = 0.002
 """Mean Dice that is worth changing a model for; own choice. A candidate that certainly gains less
 is rejected, so that nobody waits for more cases in vain."""
 
+PATIENT_LOSS = 2.0
+"""Times its margin that a structure may lose in simulated patients; own choice. They are one
+anatomy, so that no bound can be drawn and what is lost there by chance has to be let through."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -42,6 +46,8 @@ class Rules:
         With fewer nothing is promoted.
     smallest_gain : float
         Mean Dice over the target structures that is worth a change.
+    patient_loss : float
+        Times its margin that a structure may lose in simulated patients.
     """
 
     margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
@@ -49,6 +55,7 @@ class Rules:
     resamples: int = RESAMPLES
     min_subjects: int = MIN_SUBJECTS
     smallest_gain: float = SMALLEST_GAIN
+    patient_loss: float = PATIENT_LOSS
 
     def margin_of(self, tier: str) -> float:
         """Return the margin of a tier; that of tier B where it has none of its own."""
@@ -92,6 +99,14 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Flagged:
+    """How often a model called an exam unfamiliar, and of how many exams it could tell."""
+
+    unfamiliar: int = 0
+    compared: int = 0
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What the gate found.
 
@@ -108,9 +123,13 @@ class Judgement:
     gain, gain_low, gain_high : float
         Mean Dice over the targets, candidate minus model in use, with one-sided bounds.
     cases, subjects : int
-        How many were used.
+        How many were used; simulated patients are cases and no subjects.
+    patients : int
+        Simulated patients among the cases.
     kinds : tuple of str
-        ``simulated``, ``approved``.
+        As in ``ValidationCase``.
+    unfamiliar : tuple of Flagged
+        Of the model in use and of the candidate.
     rules : Rules
     """
 
@@ -123,7 +142,9 @@ class Judgement:
     gain_high: float = float("nan")
     cases: int = 0
     subjects: int = 0
+    patients: int = 0
     kinds: tuple[str, ...] = ()
+    unfamiliar: tuple[Flagged, Flagged] = (Flagged(), Flagged())
     rules: Rules = field(default_factory=Rules)
 
 

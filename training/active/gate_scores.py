@@ -16,7 +16,9 @@ from BrainstemALSLib.imaging.volume import Volume
 if TYPE_CHECKING:
     from BrainstemALSLib.imaging.exam import Exam
 
-SIMULATED, APPROVED = "simulated", "approved"
+SIMULATED, PATIENT, APPROVED = "simulated", "simulated patient", "approved"
+"""Simulated exams of held-out anatomies; simulated patients of the one anatomy that is installed,
+which is no subject of its own to judge by; approved cases of a store."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,7 @@ class ValidationCase:
     subject : str
         Cases of one subject share it, and are drawn together by the bootstrap.
     kind : str
-        ``simulated`` or ``approved``.
+        ``SIMULATED``, ``PATIENT`` or ``APPROVED``.
     truth : Volume
         uint8 (i, j, k), values are ``Structure.index``.
     exam : Exam or None
@@ -46,10 +48,14 @@ class ValidationCase:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Labels on the grid of the case, or None and the problem, a clause, why there are none."""
+    """Labels on the grid of the case, or None and the problem, a clause, why there are none.
+
+    ``ratio`` is ``result.Familiarity.ratio``; None where the model cannot tell.
+    """
 
     labels: Volume | None
     problem: str = ""
+    ratio: float | None = None
 
 
 class Predictor(Protocol):
@@ -86,6 +92,8 @@ class Overlap:
         The same of the truth.
     problem : str
         Why nothing was predicted; empty where something was.
+    ratio : float or None
+        How unfamiliar the model finds the exam, see ``Prediction``.
     """
 
     shared: np.ndarray
@@ -94,6 +102,7 @@ class Overlap:
     centres: np.ndarray
     true_centres: np.ndarray
     problem: str = ""
+    ratio: float | None = None
 
     @property
     def pairs(self) -> np.ndarray:
@@ -129,6 +138,7 @@ def overlap(prediction: Prediction, case: ValidationCase) -> Overlap:
         centres=_centres(found, size, case.truth.affine),
         true_centres=_true_centres(case.truth),
         problem=problem,
+        ratio=prediction.ratio,
     )
 
 

@@ -26,7 +26,6 @@ from .coarse import (
     AFFINE,
     KEYS,
     CoarseExam,
-    Labelled,
     PriorNetwork,
     dice,
     fit,
@@ -37,6 +36,7 @@ from .coarse import (
 )
 from .experts import Expert
 from .features import bottleneck_features
+from .finetune_data import Window
 from .members import member_probabilities
 from .queries import BASELINE, of_cases, ranked, strategies
 from .regions import best_places
@@ -47,7 +47,7 @@ UNITS = (CASES, PLACES, REGION, NOTHING)
 """What an expert is asked for: whole exams; three places of each; the structures of one region,
 which tells what happens to the others; nothing, which tells what replay alone does."""
 CORRECTED_REGION = "pons"
-VERSION = 1
+VERSION = 2
 """Raised when stored loops no longer mean what they did."""
 
 
@@ -159,7 +159,7 @@ def run_arm(
     pool = {exam.name: exam for exam in exams.pool(arm.seed)}
     expert = Expert(setting.expert, arm.seed)
     network, spent = start, 0.0
-    corrections: list[Labelled] = []
+    corrections: list[Window] = []
     known: list[np.ndarray] = []
     rounds = [Round(0, 0.0, scores(start, held_out))]
     for number in range(setting.rounds):
@@ -203,8 +203,8 @@ def scores(network: PriorNetwork, exams: Sequence[CoarseExam]) -> list[list[floa
     return [[None if np.isnan(v) else round(float(v), 5) for v in row] for row in rows]
 
 
-def _mixed(replayed: Sequence[Labelled], corrections: Sequence[Labelled], share: float):
-    def choose(draw: Draw) -> Labelled:
+def _mixed(replayed: Sequence[Window], corrections: Sequence[Window], share: float):
+    def choose(draw: Draw) -> Window:
         source = replayed if not corrections or draw.chance(share) else corrections
         return source[int(draw.number(0, len(source)))]
 

@@ -25,6 +25,7 @@ from BrainstemALSLib.annotation.next_cases import (
     write_next_cases,
 )
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.segmentation.registry import models_folder
 
 from ..commands import finish
 from .members import MEMBERS
@@ -125,7 +126,7 @@ def main() -> None:
     approved = frozenset(
         record.exam_key for record in CaseStore(options.store, read_only=True).cases()
     ) if options.store else frozenset()  # fmt: skip
-    model = PoolModel(options.device, options.model_dir, options.members)
+    model = PoolModel(options.device, options.model_dir or models_folder(), options.members)
     asked: list[Asked] = []
     for number, answer in enumerate(ask_all(model, exams, options.seed), start=1):
         # The name of a file may be that of a patient: only its number is printed.

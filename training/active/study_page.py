@@ -101,11 +101,17 @@ def page_of(
             "low and high are the ends of 95 % intervals: a bootstrap over seeds and held-out "
             f"exams, each resampled by itself (Owen 2007, doi:10.1214/07-AOAS122). With {seeds} "
             "seeds they are rough.",
+            "Where places or one region are asked for, the simulated expert vouches for all that "
+            "was looked at there; the annotation store can hold changed voxels, or whole exams.",
+            "No interval is corrected for the number of comparisons: with four strategies, two "
+            "ways of asking and two axes, one of sixteen would pass by luck more often than in one "
+            "case of twenty.",
             "The area is divided by its width, so it is the mean Dice on the way from 0 to upto: "
             "corrected exams, or the minutes that every loop of the same kind reached.",
             f"{setting.rounds} rounds of {setting.per_round} exams. Each round fine-tunes the "
             f"start model anew for {setting.steps} steps, half of them on replayed start exams; "
-            "without corrections all of them are. Voxels nobody looked at do not train.",
+            "without corrections all of them are. Where nobody "
+            "looked, the network is held to what the start model says.",
             "bald asks an ensemble of test-time changes (mirror, contrast, noise); the other "
             "strategies ask the plain prediction. coreset compares features of the bottleneck.",
             "Every exam shows the brainstem, so for whole exams foreground-aware random is plain "

@@ -16,7 +16,11 @@ from ..imaging.volume import Volume
 from .box import BoxGrid, brainstem_box
 from .codes import check_code, check_exam_key, check_seconds, check_visit_date
 
-IMAGES = ("t1", "fa", "md")
+IMAGES = ("t1", "fa", "md", "v1")
+DIRECTIONS = "v1"
+"""The one image that is no scalar."""
+# Interpolation and float32 keep unit vectors to a few digits; our own choice.
+_LENGTH_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +30,9 @@ class Approval:
     Attributes
     ----------
     images : dict of str to Volume
-        ``"t1"`` and, where given, ``"fa"`` and ``"md"``, all on the box of ``prediction``
-        (``box.cut_images`` makes them). The store cuts them further, see ``checked``.
+        ``"t1"`` and, where given, ``"fa"``, ``"md"`` and ``"v1"``, all on the box of ``prediction``
+        (``box.cut_images`` makes them). V1 is as in ``imaging.exam.Exam``: (i, j, k, 3), RAS, unit
+        length or 0, of either sign. The store cuts them further, see ``checked``.
     prediction, correction : Volume
         uint8, values are ``Structure.index``: what the model drew and what the expert approves.
     grid : BoxGrid
@@ -43,8 +48,8 @@ class Approval:
     keys : tuple of str
         Structures that the model can draw.
     modalities : tuple of str
-        Channels that the prediction was made with, of ``t1``, ``fa`` and ``md``; empty where nobody
-        knows. ``images`` may hold others.
+        Channels that the prediction was made with, of ``IMAGES``; empty where nobody knows.
+        ``images`` may hold others.
     seconds_spent : float
         Time the expert worked on it.
     approved_all : bool
@@ -73,7 +78,8 @@ def checked(approval: Approval) -> Approval:
     """Return an approval that may be stored: every field checked, cut to the brainstem's box.
 
     Diffusion maps that show nothing in the box (one value, or voxels that are not numbers) are
-    left out.
+    left out; so is a V1 whose vectors are neither of unit length nor 0, and one without an FA: how
+    much a direction means is only known from that.
 
     Raises
     ------
@@ -96,6 +102,9 @@ def checked(approval: Approval) -> Approval:
         raise ValueError(f"no such structures: {', '.join(sorted(unknown))}")
     if unknown := set(approval.modalities) - set(IMAGES):
         raise ValueError(f"no such channels: {', '.join(sorted(unknown))}")
+    for name, volume in approval.images.items():
+        if volume.array.shape[3:] != ((3,) if name == DIRECTIONS else ()):
+            raise ValueError(f"{name} has not the axes of such an image: {volume.array.shape}")
     _check_grids(approval)
     for what, volume in (("prediction", approval.prediction), ("correction", approval.correction)):
         _check_labels(what, volume.array)
@@ -174,8 +183,10 @@ def _without_empty_maps(approval: Approval) -> Approval:
     shown = {
         name: volume
         for name, volume in approval.images.items()
-        if np.isfinite(volume.array).all() and volume.array.min() < volume.array.max()
+        if (_points if name == DIRECTIONS else _shows)(volume.array)
     }
+    if "fa" not in shown:
+        shown.pop(DIRECTIONS, None)
     if "t1" not in shown:
         raise BrainstemALSError(
             "T1",
@@ -184,3 +195,14 @@ def _without_empty_maps(approval: Approval) -> Approval:
             ExitCode.UNSUITABLE_IMAGE,
         )
     return replace(approval, images=shown)
+
+
+def _shows(array: np.ndarray) -> bool:
+    return bool(np.isfinite(array).all() and array.min() < array.max())
+
+
+def _points(directions: np.ndarray) -> bool:
+    # What is no number is of no length either.
+    lengths = np.linalg.norm(directions, axis=-1)
+    sound = (lengths == 0) | (np.abs(lengths - 1) < _LENGTH_TOLERANCE)
+    return bool(sound.all() and lengths.any())

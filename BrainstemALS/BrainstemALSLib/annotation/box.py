@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..imaging.geometry import crop, resample
+from ..imaging.maps_on_grid import directions_on_grid
 from ..imaging.volume import Volume
 
 # Enough for the network's window of 64 x 80 x 96 mm around a brainstem of 45 x 45 x 75 mm.
@@ -75,6 +76,7 @@ def cut_images(
     t1: Volume,
     fa: Volume | None = None,
     md: Volume | None = None,
+    v1: Volume | None = None,
 ) -> dict[str, Volume]:
     """Cut an exam's images to a box, as ``Approval.images`` wants them.
 
@@ -88,12 +90,17 @@ def cut_images(
         The whole T1.
     fa, md : Volume, optional
         On grids of their own; brought to the T1's, linearly.
+    v1 : Volume, optional
+        Principal directions (i, j, k, 3) in RAS, on a grid of its own; brought to the T1's by its
+        dyads (``maps_on_grid.directions_on_grid``).
     """
     start = np.array(grid.offset)
     images = {"t1": Volume(crop(t1, start, start + box_shape).array, grid.box_affine)}
     for name, volume in (("fa", fa), ("md", md)):
         if volume is not None:
             images[name] = resample(volume, box_shape, grid.box_affine)
+    if v1 is not None:
+        images["v1"] = directions_on_grid(v1, box_shape, grid.box_affine)
     return images
 
 

@@ -1,9 +1,10 @@
 """The files of one case: written, checked by their checksums, read back.
 
-``t1.nii.gz`` (and ``fa``, ``md``), ``prediction.nii.gz``, ``correction.nii.gz``,
+``t1.nii.gz`` (and ``fa``, ``md``, ``v1``), ``prediction.nii.gz``, ``correction.nii.gz``,
 ``changed.nii.gz`` (1 where the two differ), ``labels.tsv``, ``case.json`` with everything else, and
 ``case.sha256`` with the checksum of ``case.json`` itself, as ``sha256sum -c`` reads it. Images are
-ordinary NIfTI; only their affine, float32 there, is in double precision in ``case.json``.
+ordinary NIfTI, V1 with its right, anterior and superior parts along the fourth axis; only their
+affine, float32 there, is in double precision in ``case.json``.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from ..errors import BrainstemALSError, ExitCode
 from ..imaging.checks import ORIENTATION_GAP_MM
 from ..imaging.checksum import sha256_of
 from ..imaging.geometry import same_grid
-from ..imaging.reading import read_label_map, read_volume
+from ..imaging.reading import read_label_map
 from ..imaging.volume import Volume
 from ..imaging.writing import write_volume
 from . import refusals
 from .approval import Approval
 from .durability import PARTIAL, sync_file, sync_folder
+from .image_files import read_image
 from .records import CaseRecord, from_json, to_json
 
 CASE, SEAL, LABELS = "case.json", "case.sha256", "labels.tsv"
@@ -42,7 +44,7 @@ class Case:
     record : CaseRecord
         What it says about itself.
     images : dict of str to Volume
-        ``t1`` and those of ``fa`` and ``md`` that are there, float32.
+        ``t1`` and those of ``fa``, ``md`` and ``v1`` that are there, float32; V1 (i, j, k, 3).
     prediction, correction : Volume
         uint8, values are ``Structure.index``.
     changed : Volume
@@ -162,7 +164,7 @@ def read_case(folder: Path) -> Case:
     if problems := find_problems(folder):
         raise refusals.damaged_case(folder.name, problems[0])
     record = read_record(folder)
-    images = {name: read_volume(folder / f"{name}.nii.gz", name.upper()) for name in record.images}
+    images = {name: read_image(folder / f"{name}.nii.gz", name) for name in record.images}
     masks = {name: read_label_map(folder / f"{name}.nii.gz") for name in MASKS}
     box = Volume(np.empty(record.box_shape, dtype=np.uint8), record.grid.box_affine)
     for name, volume in (*images.items(), *masks.items()):

@@ -10,11 +10,13 @@ import numpy as np
 
 from ..anatomy import load_structures
 from . import refusals
-from .approval import IMAGES, Approval
+from .approval import DIRECTIONS, IMAGES, Approval
 from .box import BoxGrid
 from .codes import check_exam_key, check_seconds, is_code, is_visit_date
 
-SCHEMA = 1
+SCHEMA = 2
+_WITHOUT_DIRECTIONS = 1
+"""What a case without V1 is written as, so that earlier versions go on reading it."""
 _CASE_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 
 
@@ -49,7 +51,7 @@ approved_all, from_simulation
     box_shape : tuple of 3 int
         Voxels of the stored box.
     images : tuple of str
-        ``t1`` and those of ``fa`` and ``md`` that are stored.
+        ``t1`` and those of ``fa``, ``md`` and ``v1`` that are stored.
     changes : dict of str to Change
         By structure key; structures that were left as they were are not in it.
     revision : int
@@ -105,7 +107,9 @@ def count_changes(approval: Approval) -> dict[str, Change]:
 def to_json(record: CaseRecord) -> dict[str, Any]:
     """Return the content of ``case.json``."""
     return {
-        "schema": SCHEMA,
+        "schema": SCHEMA
+        if DIRECTIONS in {*record.images, *record.modalities}
+        else _WITHOUT_DIRECTIONS,
         "case": record.case_id,
         "approved_utc": record.approved_utc,
         "revision": record.revision,
@@ -184,6 +188,7 @@ def from_json(content: Any) -> CaseRecord:
         and is_visit_date(record.visit_date)
         and "t1" in record.images
         and set(record.images) <= set(IMAGES)
+        and ("fa" in record.images or DIRECTIONS not in record.images)
         and set(record.modalities) <= set(IMAGES)
         and record.grid.holds(record.box_shape)
         and record.revision >= 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import qt
 from slicer.i18n import tr as _
 
-from ..annotation.approval import IMAGES, Approval
+from ..annotation.approval import DIRECTIONS, IMAGES, Approval
 from ..annotation.box import BoxGrid, cut_images
 from ..annotation.codes import check_code
 from ..annotation.drafts import Draft, DraftFolder, RecoverableDraft
@@ -202,15 +203,18 @@ class ApprovalSection:
         check_code("subject code", self._visit.parameters.subject_code)
         check_code("annotator code", self._ui.annotatorEdit.text)
         draft = self._draft()
+        whole = bool(self._ui.wholeExamCheck.checked)
         # What took part in the run, whatever is chosen under Exam by now; maps and no series.
         maps = result.maps
         images = {
-            role: directions_from_node(node)
-            if role == "v1"
-            else volume_from_node(node, role.upper())
+            role: volume_from_node(node, role.upper())
             for role, node in maps.items()
-            if role in IMAGES
+            if role in IMAGES and role != DIRECTIONS
         }
+        if DIRECTIONS in maps:
+            # No direction survives a transform that stretches; the rest may be approved as it is.
+            with suppress(BrainstemALSError):
+                images[DIRECTIONS] = directions_from_node(maps[DIRECTIONS])
         images["t1"] = volume_from_node(result.t1, "T1")
         # The scenes of earlier versions have the tensors alone.
         tensors = tensors_from_node(maps["dti"]) if "dti" in maps and "fa" not in maps else None
@@ -233,6 +237,7 @@ class ApprovalSection:
                 modalities=tuple(name for name in draft.outcome["modalities"] if name in IMAGES),
                 keys=tuple(draft.outcome["keys"]),
                 seconds_spent=draft.seconds_spent,
+                approved_all=whole,
             )
 
         return make, draft.key

@@ -124,7 +124,9 @@ def use_candidate(run: Path) -> Version:
         raise _not_usable() from error
     if not fits or find_model(STRUCTURES, candidate).identity["sha256"] != judged:
         raise _not_usable()
-    return ModelRegistry().promote(candidate, lineage, record, extras, judged_against=against)
+    return ModelRegistry().promote(
+        candidate, lineage, record, extras, judged_against=against, judged={"sha256": judged}
+    )
 
 
 def _not_usable() -> BrainstemALSError:

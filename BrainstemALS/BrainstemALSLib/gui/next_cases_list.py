@@ -163,6 +163,8 @@ class NextCasesList:
             place = place or next(iter(case.places), None)
             if place is not None:
                 views.jump_to(slicer.mrmlScene, place.centre_ras)
+            # Who is asked for places reviews those, and not the whole exam.
+            self._ui.wholeExamCheck.checked = not case.places
             self._messages.info(
                 _("Loaded. Segment it, then correct: {reason}").format(
                     reason=case.reason if place is None else place.reason

@@ -5,6 +5,9 @@ compared with the same description of simulated exams of training anatomies: Mah
 their mean under a shrunk covariance, part by part, as Lee et al. 2018 (NeurIPS, arXiv:1807.03888)
 do with the features of a network. Spots within the brainstem have limits of their own. The numbers
 lie in the model's sidecar, written by ``python -m training.familiarity``.
+
+A model that was tuned from another one inherits its description and temperature (``inheritance``).
+Neither is fitted again: limits of certainty and shape are those of the other model's answers.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.exam import Exam
+from ..imaging.finding import Finding
 from ..imaging.volume import Volume
 from . import familiarity_properties, familiarity_spots
 from .familiarity_properties import PARTS
@@ -30,6 +34,10 @@ KEY = "familiarity"
 FORMAT = 1
 T1, DIFFUSION = "t1", "t1_diffusion"
 """Sets of inputs, each with a reference of its own: certainty and shape depend on them."""
+INHERITED = "inherited_from"
+"""Part of an entry: SHA-256 of the model that it was measured on; missing where it is this one."""
+NOT_FITTED, NOT_KNOWN = "familiarity_inherited", "familiarity_unknown"
+"""Codes of findings about a model."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +148,84 @@ def reference(card: Mapping[str, Any], inputs: str, path: Path | str = "model") 
 def references(card: Mapping[str, Any], path: Path | str = "model") -> dict[str, Reference | None]:
     """Read the references for both sets of inputs; raises what ``reference`` raises."""
     return {inputs: reference(card, inputs, path) for inputs in (T1, DIFFUSION)}
+
+
+def inheritance(parent: Mapping[str, Any], weights: str) -> dict[str, Any]:
+    """Return what a model that was tuned from another one takes over of its sidecar.
+
+    Parameters
+    ----------
+    parent : mapping
+        Sidecar of the model that the tuning began with.
+    weights : str
+        SHA-256 of the new model's weights.
+
+    Returns
+    -------
+    dict
+        ``temperature`` with a ``calibration`` that says whose it is, and ``familiarity``; each only
+        where the parent has it, and the description only where it belongs to the parent's weights.
+        In a line of tuned models each names the one it was measured on, not the last.
+
+    Raises
+    ------
+    BrainstemALSError
+        MODEL_UNAVAILABLE: the parent's description is damaged.
+    """
+    facts: dict[str, Any] = {}
+    if "temperature" in parent:
+        calibration = parent.get("calibration")
+        earlier = calibration.get(INHERITED) if isinstance(calibration, Mapping) else None
+        facts["temperature"] = parent["temperature"]
+        facts["calibration"] = {
+            "temperature": parent["temperature"],
+            INHERITED: earlier or parent["sha256"],
+        }
+    if any(references(parent).values()):
+        entry = parent[KEY]
+        earlier = entry.get(INHERITED) or parent["sha256"]
+        facts[KEY] = {**entry, "weights": weights, INHERITED: earlier}
+    return facts
+
+
+def about_model(
+    card: Mapping[str, Any], known: Mapping[str, Reference | None]
+) -> tuple[Finding, ...]:
+    """Return what limits a model's warning of unfamiliar exams.
+
+    Parameters
+    ----------
+    card : mapping
+        Sidecar of the structure network.
+    known : mapping
+        Its ``references``.
+
+    Returns
+    -------
+    tuple of Finding
+        A warning where there is no description, a note where it is inherited; empty otherwise.
+    """
+    if not all(known.values()):
+        return (
+            Finding(
+                NOT_KNOWN,
+                "warning",
+                "This model cannot tell whether an exam is unlike those it learned from.",
+                "Check every outline on the images; with training anatomies, run `python -m "
+                "training.familiarity --again --model-dir FOLDER`.",
+            ),
+        )
+    if card[KEY].get(INHERITED):
+        return (
+            Finding(
+                NOT_FITTED,
+                "info",
+                "The warning of unfamiliar exams was fitted to the model that this one was tuned "
+                "from, and not fitted again.",
+                "Check the outlines on the images, also where nothing is said of the exam.",
+            ),
+        )
+    return ()
 
 
 def _part(written: Mapping[str, Any]) -> Part:

@@ -18,7 +18,7 @@ from ..imaging.geometry import resample, same_grid
 from ..imaging.volume import Volume
 from . import models
 from .device import choose_device
-from .familiarity import familiarity, references
+from .familiarity import about_model, familiarity, references
 from .field_of_view import cut_faces
 from .inference import BoxRun, usable_channels
 from .locate import Location, locate
@@ -42,8 +42,8 @@ class Segmenter:
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     model_dir : Path, optional
-        Folder of models instead of those in use (``registry.models_in_use``), whose ``findings``
-        say where they are not the ones that were meant.
+        Folder of models instead of those in use (``registry.models_in_use``). ``findings`` say
+        where those are not the ones that were meant, and what a model cannot tell of an exam.
     flip : bool
         Average with the mirrored image: twice the network's time, steadier.
     temperature : float, optional
@@ -98,6 +98,7 @@ class Segmenter:
         self._familiar = references(
             files[models.STRUCTURES].card, files[models.STRUCTURES].path.with_suffix(".json")
         )
+        self.findings += about_model(files[models.STRUCTURES].card, self._familiar)
         self._classes = tuple(files[models.LOCATOR].card["classes"])
         self._files = files
         self._load()

@@ -76,7 +76,7 @@ class Commands:
         if segmenter.device != device:  # the GPU was full; it may have room the next time
             self._segmenter = None
         progress("write", _WRITE, "Handing over the results")
-        data = save_outcome(folder, *_outcome(result))
+        data = save_outcome(folder, *_outcome(result, segmenter.findings))
         progress("done", 1.0, "Done")
         return data
 
@@ -157,7 +157,7 @@ def _with_findings(measures: Measures, about_images: Sequence[Finding]) -> Measu
     return replace(measures, findings=tuple(ordered))
 
 
-def _outcome(result: ExamResult) -> tuple[Outcome, np.ndarray]:
+def _outcome(result: ExamResult, of_models: Sequence[Finding]) -> tuple[Outcome, np.ndarray]:
     """Outcome on the box of the probabilities, outside of which nothing is labelled, and these."""
     exam, found = result.exam, result.segmentation
     probabilities = found.probabilities
@@ -183,7 +183,7 @@ def _outcome(result: ExamResult) -> tuple[Outcome, np.ndarray]:
         measures=result.measures,
         timings={**found.timings, **result.timings},
         maps={role: getattr(exam, role) for role in MAPS if getattr(exam, role) is not None},
-        exam_findings=(*exam.findings, *unfamiliar(found)),
+        exam_findings=(*exam.findings, *of_models, *unfamiliar(found)),
     )
     return outcome, probabilities.array
 

@@ -26,14 +26,14 @@ def dseg(tmp_path):
 
 
 @pytest.fixture
-def filled(store, make_approval):
+def filled(store, make_approval, make_directions):
     """A store: two annotators on one exam, one of them in part, and a second exam with maps."""
     store.approve(make_approval(annotator="rater1", seconds_spent=33.25))
     store.approve(make_approval(annotator="rater2", approved_all=False))
     noise = np.random.default_rng(7)
     second = make_approval(exam="second", annotator="rater1", subject="ALS_18", seed=5)
     fa = Volume(noise.random(second.prediction.shape).astype("f4"), second.prediction.affine)
-    images = {**second.images, "md": fa}
+    images = {**second.images, "md": fa, "v1": make_directions(5)}
     store.approve(
         make_approval(
             exam="second", annotator="rater1", subject="ALS_18", seed=5, images=images, model={}

@@ -39,6 +39,7 @@ def test_a_store_comes_back_as_it_was(filled, tmp_path, form):
     assert len(imported.stored) == 3
     assert imported.already_there == 0
     wanted = {(r.exam_key, r.annotator): r for r in filled.cases()}
+    assert any("v1" in record.images for record in copy.cases())
     for record in copy.cases():
         before = filled.read(wanted[record.exam_key, record.annotator].case_id)
         after = copy.read(record.case_id)
@@ -144,6 +145,31 @@ def test_bids_files_are_read_by_others(filled, tmp_path):
     assert description["DatasetType"] == "derivative"
 
 
+@pytest.mark.parametrize("wrong", ["scalar", "vectors", "cut off"])
+def test_directions_of_another_kind_are_refused(filled, tmp_path, wrong):
+    out = tmp_path / "out"
+    export_corrections(filled, out, "bids")
+    (path,) = out.rglob("*_param-v1_dwimap.nii.gz")
+    image = nib.load(path)
+    array = np.asarray(image.dataobj)
+    assert array.shape[3:] == (3,)
+    if wrong == "cut off":
+        path.write_bytes(path.read_bytes()[:2000])
+    else:
+        other = array[..., 0] if wrong == "scalar" else array[:, :, :, None]
+        header = nib.Nifti1Header()
+        if wrong == "vectors":
+            header.set_intent("vector")
+        again = nib.Nifti1Image(other, image.affine, header)
+        again.set_qform(image.affine, 1)
+        again.set_sform(image.affine, 1)
+        nib.save(again, path)
+    copy = CaseStore(tmp_path / "copy")
+    code = ExitCode.UNREADABLE_IMAGE if wrong == "cut off" else ExitCode.UNSUITABLE_IMAGE
+    refused(code, "damaged" if wrong == "cut off" else "three values per voxel", out, copy)
+    assert copy.ids() == []
+
+
 def test_an_edit_after_the_export_needs_its_author(filled, tmp_path):
     export_corrections(filled, tmp_path / "out", "bids", annotators=["rater2"])
     (path,) = (tmp_path / "out").rglob("*rater2_dseg.nii.gz")
@@ -160,7 +186,8 @@ def test_an_edit_after_the_export_needs_its_author(filled, tmp_path):
     old = first(filled, "rater2")
     assert (record.annotator, record.subject) == ("rater3", old.subject)
     assert (record.exam_key, record.model, record.keys) == (old.exam_key, old.model, old.keys)
-    assert (record.approved_all, record.seconds_spent) == (True, 0.0)
+    # It was vouched for in part, and an edit does not vouch for more.
+    assert (record.approved_all, record.seconds_spent) == (False, 0.0)
     np.testing.assert_array_equal(filled.read(record.case_id).correction.array, edited)
 
 

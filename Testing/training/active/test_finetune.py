@@ -22,7 +22,7 @@ from BrainstemALSLib.segmentation.models import STRUCTURES, find_model, load_net
 from BrainstemALSLib.segmentation.registry import ModelRegistry, read_lineage
 from training.active.finetune_data import Lesson, Window, read_lessons
 from training.active.finetune_loop import learn
-from training.active.finetune_loss import distillation, doubtful, vouched_loss
+from training.active.finetune_loss import lesson_loss
 from training.active.finetune_modes import FULL, LOW_RANK, MODES, learning, merged, open_to_learning
 from training.active.finetune_replay import find_replay
 from training.active.finetune_run import fine_tune, make_plan
@@ -78,9 +78,9 @@ def test_unreviewed_voxels_do_not_train():
     vouched[1:3, 1:3, 1:3] = True
     classes = torch.randint(0, 5, (4, 4, 4), generator=generator)
     others = torch.where(vouched, classes, (classes + 1) % 5)
-    first = vouched_loss(logits, Window(torch.zeros(1), classes, vouched))
+    first = lesson_loss(logits, Window(torch.zeros(1), classes, vouched))
     first.backward()
-    assert torch.equal(first, vouched_loss(logits, Window(torch.zeros(1), others, vouched)))
+    assert torch.equal(first, lesson_loss(logits, Window(torch.zeros(1), others, vouched)))
     assert (logits.grad[0, :, ~vouched] == 0).all()
     assert (logits.grad[0, :, vouched] != 0).any()
 
@@ -88,24 +88,55 @@ def test_unreviewed_voxels_do_not_train():
 def test_a_window_that_nobody_vouches_for_has_a_loss_of_0():
     logits = torch.randn(1, 3, 2, 2, 2, requires_grad=True)
     nowhere = torch.zeros(2, 2, 2, dtype=torch.bool)
-    loss = vouched_loss(logits, Window(torch.zeros(1), nowhere.long(), nowhere))
+    loss = lesson_loss(logits, Window(torch.zeros(1), nowhere.long(), nowhere))
     loss.backward()
     assert float(loss.detach()) == 0
     assert (logits.grad == 0).all()
 
 
 def test_the_old_model_speaks_where_the_image_is_known_and_nobody_vouches():
-    shown, vouched = (torch.zeros(2, 2, 2, dtype=torch.bool) for _ in "ab")
-    shown[0] = True
-    vouched[0, 0] = True
-    where = doubtful(Window(torch.zeros(1), vouched.long(), vouched, shown))
-    assert torch.equal(where, shown & ~vouched)
-    assert doubtful(Window(torch.zeros(1), shown.long(), shown, shown)) is None
-    old = torch.randn(1, 3, 2, 2, 2)
+    generator = torch.Generator().manual_seed(1)
+    shown, vouched = (torch.zeros(4, 4, 4, dtype=torch.bool) for _ in "ab")
+    shown[:3] = True
+    vouched[0] = True
+    classes = torch.randint(0, 3, (4, 4, 4), generator=generator)
+    window = Window(torch.zeros(1), classes, vouched, shown)
+    old = 4 * torch.randn(1, 3, 4, 4, 4, generator=generator)
+    logits = old.clone().requires_grad_(True)
+    like_the_old = lesson_loss(logits, window, lambda: old)
+    like_the_old.backward()
+    assert (logits.grad[0, :, 3] == 0).all()  # nobody knows the image there
     other = old.clone()
-    other[0, 1, 1] += 5  # where nobody asks the old model
-    assert float(distillation(other, old, where)) == pytest.approx(0, abs=1e-6)
-    assert float(distillation(-old, old, where)) > 0.01
+    other[0, :, 1:3] = -other[0, :, 1:3]
+    assert lesson_loss(other, window, lambda: old) > like_the_old + 0.5
+    labels = torch.where(vouched, classes, (classes + 1) % 3)
+    renamed = Window(torch.zeros(1), labels, vouched, shown)
+    assert torch.equal(
+        lesson_loss(old, renamed, lambda: old), lesson_loss(old, window, lambda: old)
+    )
+
+
+def test_a_few_changed_voxels_weigh_no_more_than_the_others():
+    generator = torch.Generator().manual_seed(2)
+    old = 2 * torch.randn(1, 3, 8, 8, 8, generator=generator)
+    vouched = torch.zeros(8, 8, 8, dtype=torch.bool)
+    vouched[4, 4, 4] = True
+    classes = (old[0].argmax(0) + 1) % 3  # the expert says something else there
+    logits = old.clone().requires_grad_(True)
+    lesson_loss(logits, Window(torch.zeros(1), classes, vouched), lambda: old).backward()
+    assert float(logits.grad[0, :, 4, 4, 4].abs().max()) < 4 / 8**3
+
+
+def test_it_is_the_usual_loss_where_somebody_vouches_for_everything():
+    logits = torch.randn(1, 3, 4, 4, 4)
+    classes = torch.randint(0, 3, (4, 4, 4))
+    everywhere = torch.ones(4, 4, 4, dtype=torch.bool)
+    whole = lesson_loss(logits, Window(torch.zeros(1), classes))
+    assert torch.equal(lesson_loss(logits, Window(torch.zeros(1), classes, everywhere)), whole)
+    everywhere[0, 0, 0] = False
+    sure = 50 * torch.nn.functional.one_hot(classes, 3).movedim(-1, 0)[None].float()
+    nearly = lesson_loss(logits, Window(torch.zeros(1), classes, everywhere), lambda: sure)
+    assert float(nearly) == pytest.approx(float(whole), abs=1e-4)
 
 
 def test_labels_go_where_the_image_goes():

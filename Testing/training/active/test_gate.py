@@ -9,8 +9,8 @@ from BrainstemALSLib.anatomy import by_key, load_structures
 from BrainstemALSLib.errors import BrainstemALSError
 from Testing.training.active.gate_brainstem import Changed, brainstem, cases, model
 from training.active.gate import judge
-from training.active.gate_rules import NEEDS_MORE, PROMOTE, REJECT, Rules
-from training.active.gate_scores import Prediction, ValidationCase, overlap
+from training.active.gate_rules import NEEDS_MORE, PROMOTE, REJECT, Flagged, Rules
+from training.active.gate_scores import APPROVED, PATIENT, Prediction, ValidationCase, overlap
 
 INDEX = {key: structure.index for key, structure in by_key().items()}
 
@@ -211,3 +211,94 @@ def test_the_made_up_brainstem_is_one():
     sizes = np.bincount(labels.array.ravel(), minlength=256)
     assert {s.index for s in load_structures()} == set(np.flatnonzero(sizes)) - {0}
     assert set(sizes[sizes > 0][1:]) == {250}
+
+
+# Simulated patients: all one anatomy.
+
+
+def patients(count: int = 6) -> list[ValidationCase]:
+    return [
+        ValidationCase(f"patient-{n}", "average anatomy", PATIENT, brainstem())
+        for n in range(count)
+    ]
+
+
+def approved(count: int) -> list[ValidationCase]:
+    return [ValidationCase(c.name, c.subject, APPROVED, c.truth) for c in cases(count)]
+
+
+def test_simulated_patients_alone_never_promote_however_many():
+    found = judge(patients(12), model(), model().better(0.5, 1))
+    assert found.outcome == NEEDS_MORE
+    assert (found.cases, found.subjects, found.patients) == (12, 0, 12)
+    assert "Only 0 subjects" in found.reasons[0]
+    assert "simulated patients (12) are all one anatomy" in found.reasons[1]
+    # Their means are shown, and no bounds.
+    assert found.gain > 0
+    assert np.isnan(found.gain_low)
+    assert {line.state for line in found.lines} == {"not shown"}
+
+
+def test_approved_cases_decide_beside_simulated_patients():
+    better = model().better(0.5, 1)
+    found = judge([*patients(), *approved(8)], model(), better)
+    alone = judge(approved(8), model(), better)
+    assert found.outcome == PROMOTE, found.reasons
+    assert (found.subjects, found.patients, found.kinds) == (8, 6, ("approved", PATIENT))
+    assert (found.gain_low, found.lines) == (alone.gain_low, alone.lines)
+    few = judge([*patients(), *approved(5)], model(), better)
+    assert (few.outcome, few.subjects) == (NEEDS_MORE, 5)
+
+
+def test_simulated_patients_guard_against_harm():
+    class Harmed:
+        """Better on approved cases, and blind to one structure's place in simulated patients."""
+
+        name, keys = "candidate", model().keys
+
+        def predict(self, case):
+            factor = 4.0 if case.kind == PATIENT else 1.0
+            return model().better(0.5, 1).better(factor, 1, ("pyramid_left",)).predict(case)
+
+    found = judge([*patients(), *approved(8)], model(), Harmed())
+    assert found.outcome == REJECT
+    assert "In the simulated patients the candidate loses too much of" in found.reasons[0]
+    assert "edullary pyramid, left loses" in found.reasons[0]
+    assert dict(found.checks)["simulated patients"] == found.reasons[0]
+    alone = judge(patients(), model(), Harmed())
+    assert alone.outcome == REJECT
+    assert "simulated patients" not in dict(judge(cases(8), model(), model()).checks)
+
+
+# Unfamiliar exams.
+
+
+class Telling:
+    """A model that calls so many of the first exams unfamiliar; None: it cannot tell."""
+
+    def __init__(self, inner, unfamiliar):
+        self.name, self.keys, self.inner, self.unfamiliar = "x", inner.keys, inner, unfamiliar
+
+    def predict(self, case):
+        labels = self.inner.predict(case).labels
+        if self.unfamiliar is None:
+            return Prediction(labels)
+        return Prediction(labels, ratio=1.3 if int(case.name[-1]) < self.unfamiliar else 0.7)
+
+
+def test_unfamiliar_exams_are_counted_for_both_models():
+    found = judge(cases(8), Telling(model(), 3), Telling(model().better(0.5, 1), 1))
+    assert found.unfamiliar == (Flagged(3, 8), Flagged(1, 8))
+    assert found.outcome == PROMOTE
+    assert not any("does not know" in reason for reason in found.reasons)
+
+
+def test_a_candidate_that_can_no_longer_warn_is_told_of_and_not_rejected():
+    better = model().better(0.5, 1)
+    found = judge(cases(8), Telling(model(), 3), Telling(better, None))
+    assert found.outcome == PROMOTE
+    assert found.unfamiliar == (Flagged(3, 8), Flagged(0, 0))
+    assert "cannot warn of an exam that it does not know" in found.reasons[-1]
+    # Where neither ever could, there is nothing to tell.
+    both = judge(cases(8), Telling(model(), None), Telling(better, None))
+    assert not any("does not know" in reason for reason in both.reasons)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from BrainstemALSLib.annotation import CaseStore
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.segmentation.registry import BUNDLED, Lineage, ModelRegistry, read_lineage
 from Testing.segmentation.registry.conftest import CASE, small_candidate
@@ -91,6 +92,21 @@ def test_without_promote_nothing_is_put_into_use(tmp_path, capsys):
     assert list((tmp_path / "data" / "gate").glob("*/gate.html"))
 
 
+def test_what_was_altered_while_it_was_judged_is_not_put_into_use(tmp_path, monkeypatch, capsys):
+    candidate = small_candidate(tmp_path / "candidate", b"better")
+
+    def replaced(frozen, store):
+        for number, case in enumerate(cases(len(frozen.cases))):
+            if number == 5:  # another run ends in the same folder meanwhile
+                small_candidate(candidate, b"worse")
+            yield case
+
+    monkeypatch.setattr(frozen_set, "exams", replaced)
+    assert run(candidate, "--promote", "--out", tmp_path / "out") != 0
+    assert "altered while it was judged" in capsys.readouterr().err
+    assert ModelRegistry().in_use().version == BUNDLED
+
+
 def test_few_cases_are_asked_for(tmp_path, capsys):
     candidate = small_candidate(tmp_path / "candidate", b"better")
     assert run(candidate, "--cases", 3, "--promote", "--out", tmp_path / "out") == 0
@@ -102,7 +118,8 @@ def test_a_candidate_that_learned_from_the_set_is_rejected(tmp_path, monkeypatch
     monkeypatch.setattr(frozen_set, "load_frozen_set", lambda store, anew: aside)
     candidate = small_candidate(tmp_path / "candidate", b"better")
     (candidate / "lineage.json").write_text(json.dumps(Lineage(BUNDLED, PARENT, (CASE,)).to_json()))
-    assert run(candidate, "--store", tmp_path, "--out", tmp_path / "out") == 0
+    store = CaseStore(tmp_path / "store").root
+    assert run(candidate, "--store", store, "--out", tmp_path / "out") == 0
     assert f"has learned from the case {CASE}" in capsys.readouterr().out
 
 

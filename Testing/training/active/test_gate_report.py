@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from Testing.training.active.gate_brainstem import Changed, cases, model
 from training.active.gate import judge, refused
 from training.active.gate_report import HEADLINES, About, page, record, write_report
+from training.active.gate_rules import Flagged
+from training.active.gate_scores import PATIENT, ValidationCase
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +62,27 @@ def test_figures_that_are_not_numbers_can_be_stored_and_drawn():
     found = judge(cases(6), empty, empty)
     assert "n/a" in page(found, About()) or found.lines
     json.dumps(record(found, About()), allow_nan=False)
+
+
+def test_the_page_says_that_simulated_patients_are_one_anatomy():
+    few = [ValidationCase(c.name, "average anatomy", PATIENT, c.truth) for c in cases(3)]
+    found = judge(few, model(), model().better(0.5, 1))
+    text = page(found, About())
+    assert "3 exams, all of the one average anatomy" in text
+    assert "0 exams of 0 subjects, and 3 simulated patients, which are no subjects" in text
+    assert "No exam of a patient took part" in text
+    stored = record(found, About())
+    assert (stored["subjects"], stored["simulated_patients"]) == (0, 3)
+    json.dumps(stored, allow_nan=False)
+
+
+def test_the_page_says_how_often_each_model_knew_no_such_exam(judgement):
+    found = replace(judgement, unfamiliar=(Flagged(2, 12), Flagged()))
+    assert record(found, About())["unfamiliar"] == {
+        "current": {"unfamiliar": 2, "compared": 12},
+        "candidate": {"unfamiliar": 0, "compared": 0},
+    }
+    text = page(found, About())
+    assert "2 of 12 exams" in text
+    assert "it cannot tell" in text
+    assert "Called unfamiliar" not in page(refused("outputs", "None."), About())

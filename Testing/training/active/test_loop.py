@@ -26,7 +26,7 @@ from training.active.coarse import (
     small_network,
 )
 from training.active.features import bottleneck_features
-from training.active.finetune_loss import vouched_loss
+from training.active.finetune_loss import lesson_loss
 from training.active.loop import (
     CASES,
     NOTHING,
@@ -96,17 +96,17 @@ def test_voxels_nobody_looked_at_do_not_train(phantoms):
     weights[10:20, 10:20, 10:20] = 1
     sample = labelled(exam, exam.truth, Volume(weights, AFFINE))
     logits = torch.randn(1, 1 + len(KEYS), *WINDOW, requires_grad=True)
-    vouched_loss(logits, sample).backward()
+    lesson_loss(logits, sample).backward()
     touched = logits.grad[0].abs().sum(0) > 0
     assert torch.equal(touched, torch.from_numpy(weights > 0))
     other = exam.truth.array.copy()
     other[weights == 0] = 0
     same = labelled(exam, Volume(other, AFFINE), Volume(weights, AFFINE))
-    assert vouched_loss(logits, same) == vouched_loss(logits, sample)
+    assert lesson_loss(logits, same) == lesson_loss(logits, sample)
     whole = labelled(exam, exam.truth)
     assert whole.vouched is None
     expected = dice_cross_entropy(logits, whole.classes[None, None])
-    assert torch.isclose(vouched_loss(logits, whole), expected)
+    assert torch.isclose(lesson_loss(logits, whole), expected)
 
 
 def test_the_network_learns_an_exam_and_its_start_is_left_alone(phantoms):
@@ -116,7 +116,7 @@ def test_the_network_learns_an_exam_and_its_start_is_left_alone(phantoms):
     learned = fit(network, lambda draw: sample, 10, 5e-3, seed=1)
     assert all(torch.equal(before[n], t) for n, t in network.state_dict().items())
     losses = [
-        float(vouched_loss(run(one, sample.channels[None]), sample).detach())
+        float(lesson_loss(run(one, sample.channels[None]), sample).detach())
         for one in (network, learned)
     ]
     assert losses[1] < losses[0] - 0.05

@@ -17,12 +17,14 @@ import numpy as np
 
 from ...anatomy import by_key
 from ...errors import BrainstemALSError, ExitCode
-from ..approval import IMAGES
+from ..approval import DIRECTIONS, IMAGES
 from ..box import BoxGrid
 from ..case_files import Case
 from ..codes import check_exam_key, check_seconds, is_code, is_visit_date
 
-BLOCK, SCHEMA = "BrainstemALS", 1
+BLOCK, SCHEMA = "BrainstemALS", 2
+_WITHOUT_DIRECTIONS = 1
+"""What a case without V1 is written as, so that earlier versions go on importing it."""
 PREDICTION = "prediction"
 _LARGEST_JSON = 64 * 2**20
 
@@ -46,7 +48,8 @@ approved_all, from_simulation
         Of the case in the store it comes from: cases of one exam are imported in this order, so
         that the latest one stays the latest.
     files : dict of str to str
-        ``t1``, perhaps ``fa``, ``md`` and ``prediction``: paths relative to the folder, with ``/``.
+        ``t1``, perhaps ``fa``, ``md``, ``v1`` and ``prediction``: paths relative to the folder,
+        with ``/``.
     """
 
     exam_key: str
@@ -99,7 +102,7 @@ def block_of(description: Description) -> dict[str, Any]:
     """Return the JSON object that stands under ``BLOCK``."""
     d = description
     return {
-        "schema": SCHEMA,
+        "schema": SCHEMA if DIRECTIONS in {*d.files, *d.modalities} else _WITHOUT_DIRECTIONS,
         "exam_key": d.exam_key,
         "subject": d.subject,
         "annotator": d.annotator,

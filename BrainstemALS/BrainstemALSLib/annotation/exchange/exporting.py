@@ -1,7 +1,9 @@
 """Corrections of an annotation store, as other programs read them.
 
 Only what the store holds leaves it: boxes around the brainstem, in which there is no face. Names
-are made of codes and keys; dates of visits stay out unless the caller wants them.
+are made of codes and keys; dates of visits stay out unless the caller wants them. V1 goes along in
+every format, as a NIfTI whose fourth axis holds the right, anterior and superior part of the
+direction in the patient (not along the image's own axes); its sign means nothing.
 """
 
 from __future__ import annotations

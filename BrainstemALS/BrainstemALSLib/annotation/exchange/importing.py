@@ -2,8 +2,8 @@
 
 Where an exam comes from, the first of these that there is:
 
-1. the T1 that the caller names (the whole head; FA and MD too): its key is that of the same exam
-   in Slicer;
+1. the T1 that the caller names (the whole head; FA and MD too, no V1: other programs disagree on
+   the axes of directions): its key is that of the same exam in Slicer;
 2. an exam of the store, named by its key: images, grid and prediction of its latest case;
 3. what BrainstemALS wrote beside the labels at an export.
 
@@ -28,6 +28,7 @@ from ..agreement import full_exam_key
 from ..approval import IMAGES, Approval, checked
 from ..box import BoxGrid, cut_images
 from ..codes import check_code, exam_key
+from ..image_files import read_image
 from ..records import CaseRecord
 from ..store import CaseStore
 from .description import labels_checksum
@@ -186,14 +187,18 @@ def approval_of(item: Incoming, store: CaseStore, choices: Choices) -> Approval:
         correction=Volume(labels.astype(np.uint8), exam.grid.box_affine),
         grid=exam.grid,
         exam_key=exam.exam_key,
-        subject=codes.get("subject") or choices.subject or exam.subject or item.subject,
+        subject=codes.get("subject")
+        or choices.subject
+        or exam.subject
+        or (item.description.subject if item.description else "")
+        or item.subject,
         annotator=annotator or (told.annotator if told else ""),
         visit_date=codes.get("visit_date") or choices.visit_date or exam.visit_date,
         model=exam.model,
         keys=exam.keys if told else known + more,
         modalities=exam.modalities,
         seconds_spent=told.seconds_spent if told else 0.0,
-        approved_all=_vouches_for_all(choices, told),
+        approved_all=_vouches_for_all(choices, item.description),
         from_simulation=exam.from_simulation,
     )
     _check_codes(item, approval)
@@ -224,6 +229,7 @@ def _check_codes(item: Incoming, approval: Approval) -> None:
 
 
 def _vouches_for_all(choices: Choices, told: Any) -> bool:
+    """What was vouched for in part is not vouched for as a whole because somebody edited it."""
     if choices.whole is not None:
         return choices.whole
     return told.approved_all if told else True
@@ -310,7 +316,7 @@ def _described_exam(item: Incoming) -> _Exam:
             "Give the T1 it was drawn on with --t1, or an exam of the store with --exam.",
             ExitCode.USAGE,
         )
-    images = {name: read_volume(path, name.upper()) for name, path in item.images.items()}
+    images = {name: read_image(path, name) for name, path in item.images.items()}
     if images["t1"].shape != told.box_shape:
         raise BrainstemALSError(
             item.images["t1"],

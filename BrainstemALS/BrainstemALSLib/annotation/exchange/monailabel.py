@@ -34,7 +34,7 @@ class Submitted:
     final : Path
     original : Path or None
     images : dict of str to Path
-        ``t1``; of our own exports also ``fa`` and ``md``.
+        ``t1``; of our own exports also ``fa``, ``md`` and ``v1``.
     terms : tuple of Term or None
         None where the datastore does not say what the values mean.
     description : Description or None

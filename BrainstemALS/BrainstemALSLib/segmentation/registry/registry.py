@@ -89,6 +89,7 @@ class ModelRegistry:
         gate: Mapping[str, Any] | None = None,
         extras: Mapping[str, bytes] | None = None,
         judged_against: str | None = None,
+        judged: Mapping[str, str] | None = None,
     ) -> Version:
         """Store a version and put it into use.
 
@@ -106,6 +107,8 @@ class ModelRegistry:
         judged_against : str, optional
             Version that the gate compared it with: when another has been put into use meanwhile,
             the comparison says nothing any more.
+        judged : mapping, optional
+            Identity of the structure network that was judged; another is not put into use.
 
         Raises
         ------
@@ -124,6 +127,13 @@ class ModelRegistry:
                     ExitCode.OUTPUT_REFUSED,
                 )
             version = self._add(source, lineage, gate, extras)
+            if judged is not None and version.identity.get("sha256") != judged.get("sha256"):
+                raise BrainstemALSError(
+                    "candidate model",
+                    "it was altered since it was judged",
+                    "Run the gate again.",
+                    ExitCode.OUTPUT_REFUSED,
+                )
             self._point(PROMOTE, version.id)
             return version
 
