@@ -31,7 +31,7 @@ TRAINING, ORACLE, NEW = 450, 3600, 1200
 """Controls that the norms are fitted on, that stand for the truth, and that are scored."""
 CENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
 BANDS = ((0, 50), (50, 60), (60, 70), (70, 120))
-IMBALANCE, LEAKAGE_IMBALANCES = 0.6, (0.0, 0.4)
+IMBALANCE = 0.6
 LEAST_CONTROLS = 8
 METHODS = (
     "none",
@@ -41,8 +41,8 @@ METHODS = (
 )
 EACH = 600
 """Controls, and patients, of the check of harmonisation: half teaches, half is looked at."""
-SMALL, SLICES, FOLDS = 50, 5, 5
-"""Controls, and patients, of one cohort of the check of leakage; cohorts from one simulation."""
+SLICES, FOLDS = 5, 5
+"""Of the check of leakage: cohorts from one simulation, folds of one cohort."""
 LEAKAGE = (
     "age, sex, head size and site alone, no image",
     "no harmonisation",
@@ -186,12 +186,39 @@ AFFECTED_COLUMNS = np.array([key in AFFECTED for key in MEASURED])
 SPARED_COLUMNS = np.array([key in SPARED for key in MEASURED])
 
 
-def leakage(config: Config, seeds: tuple[int, ...], imbalance: float) -> dict[str, np.ndarray]:
-    """Return cross-validated AUCs of patients against controls where there is no disease.
+@dataclass(frozen=True)
+class LeakageCase:
+    """A world without any disease in which patients are told from controls.
 
-    Without imbalance, sites tell nothing of the group, and an AUC above 0.5 is what leaked (patients
-    and controls differ a little in age). With it, patients crowd at one site, and what is left of
-    the scanners tells them from controls too.
+    Without imbalance, sites tell nothing of the group, and an AUC above 0.5 is what leaked
+    (patients and controls differ a little in age). With it, patients crowd at one site, and what
+    is left of the scanners, or what harmonisation put there, tells them from controls too.
+
+    Attributes
+    ----------
+    name : str
+    imbalance, site_effect : float
+        As ``Scenario``.
+    size : int
+        Controls, and patients, of one cohort.
+    """
+
+    name: str
+    imbalance: float
+    site_effect: float
+    size: int
+
+
+LEAKAGE_CASES = (
+    LeakageCase("balanced sites", 0.0, 1.0, 50),
+    LeakageCase("patients crowd at one site", 0.4, 1.0, 50),
+    LeakageCase("the same with three times the people", 0.4, 1.0, 150),
+    LeakageCase("the same as the second, scanners all alike", 0.4, 0.0, 50),
+)
+
+
+def leakage(config: Config, seeds: tuple[int, ...], case: LeakageCase) -> dict[str, np.ndarray]:
+    """Return cross-validated AUCs of patients against controls where there is no disease.
 
     Returns
     -------
@@ -201,15 +228,15 @@ def leakage(config: Config, seeds: tuple[int, ...], imbalance: float) -> dict[st
     inside = [s.key for s in load_structures() if s.parent in REGIONS]
     features = tuple((key, measure) for measure in ("volume", "fa", "md") for key in inside)
     found: dict[str, list[float]] = {name: [] for name in LEAKAGE}
-    scenario = Scenario(disease=0.0, site_imbalance=imbalance)
+    scenario = Scenario(disease=0.0, site_imbalance=case.imbalance, site_effect=case.site_effect)
     for seed in seeds:
         # Some miss their images; the rest fills the cohorts.
-        many = int(1.4 * SMALL * SLICES)
+        many = int(1.4 * case.size * SLICES)
         measured, _ = simulate_people(config, many, many, seed, scenario, features)
         for k in range(SLICES):
             rows = np.concatenate(
                 [
-                    np.flatnonzero(measured.control == side)[k * SMALL : (k + 1) * SMALL]
+                    np.flatnonzero(measured.control == side)[k * case.size : (k + 1) * case.size]
                     for side in (True, False)
                 ]
             )

@@ -52,7 +52,7 @@ class DaskCluster:
         if find_spec("distributed") is None:
             raise BrainstemALSError(
                 "--scheduler", "dask.distributed is not installed",
-                "Install it: pip install 'brainstem-als[cluster]'; without --scheduler it is not "
+                "Install it: pip install 'brainstem-als[cohort]'; without --scheduler it is not "
                 "needed.", ExitCode.MISSING_PACKAGE,
             )  # fmt: skip
         from distributed import Client

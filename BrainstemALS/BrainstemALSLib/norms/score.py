@@ -20,6 +20,9 @@ volume in other units is further away than that."""
 SKEWED, HEAVY = 0.5, 1.0
 """Skewness and excess kurtosis of the controls' z-scores from which on centiles are doubted (own
 choice; at n=100 their standard errors are 0.24 and 0.48)."""
+FEW_CONTROLS = 100
+"""Controls below which z-scores of healthy people are too wide (own choice; see test_fitting.py):
+the fit's error, which the interval holds and the z-score does not."""
 FEW_AT_SITE = 10
 """Controls of a site below which its shift is mostly a guess (own choice)."""
 
@@ -269,6 +272,13 @@ def _limits(model: Model, icv: float | None, site: str | None, uncertainty: floa
     def finding(code: str, severity: str, message: str, action: str) -> Finding:
         return Finding(code, severity, f"{about}: {message}", action, model.structure)
 
+    if model.n < FEW_CONTROLS:
+        yield finding(
+            "norms-few-controls",
+            "warning",
+            f"the norms know {model.n} controls only, so extreme scores are too frequent",
+            "Read the interval rather than the score.",
+        )
     if site not in model.sites:
         yield finding(
             "norms-site-unknown",
