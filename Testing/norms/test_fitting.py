@@ -75,8 +75,8 @@ def inside(model, people):
 def test_new_controls_are_standard_normal(n, widened):
     """Scores with a fit of few are wider than 1 by the errors of mean and spread, and no more.
 
-    What to expect follows from those errors as the fit states them: at n=60, 0.37 SD of the mean and
-    0.15 of ln spread.
+    What to expect follows from those errors as the fit states them: at n=60, 0.37 SD of the mean
+    and 0.15 of ln spread.
     """
     models = [fitted(draw(n, seed)) for seed in range(30)]
     new = [inside(model, draw(300, 1000 + seed)) for seed, model in enumerate(models)]
