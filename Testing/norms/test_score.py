@@ -166,6 +166,16 @@ def test_only_the_first_visit_counts_and_its_age():
     assert (second["session_id"] == "ses-02").sum() == 120
 
 
+def test_a_later_visit_is_scored_at_its_own_age(norms):
+    later = cohort(draw(20, 8))
+    later.visits["months"] = 120.0
+    aged = cohort(draw(20, 8))
+    aged.participants["age"] += 10.0
+    columns = ["z", "reason"]
+    assert score_cohort(norms, later)[columns].equals(score_cohort(norms, aged)[columns])
+    assert not score_cohort(norms, later)["z"].equals(score_cohort(norms, cohort(draw(20, 8)))["z"])
+
+
 def test_weak_sites_and_gaps_are_named_and_not_dropped_in_silence():
     people = draw(200, 1)
     people["site"][:] = "A"
