@@ -14,7 +14,7 @@ from tools.list_files import ASSETS, RESOURCES, ROOT, SCRIPTS, listed, rewritten
 from tools.package_extension import package
 
 LARGEST_PACKAGE = 31 * 2**20
-LARGEST_CLONE = 120 * 10**6  # each set of weights stays in the history with its 9 MB
+LARGEST_CLONE = 100 * 10**6
 # The rest of the library is imported in Slicer's own process too, and must leave torch alone.
 COMPUTES_WITH_TORCH = {"inference", "locate", "preprocess", "segmenter"}
 FOLDER = "lib/Slicer-5.10/qt-scripted-modules"
