@@ -12,7 +12,7 @@ from ..anatomy import REGIONS, load_structures
 from ..imaging.volume import Volume
 from ..imaging.writing import write_volume
 from ..phantom.sample import sample_anatomy
-from ..report.canvas import BACKGROUND, inch_axes, outlined_text
+from ..report.canvas import BACKGROUND, edge_letters, inch_axes, outlined_text
 from ..report.planes import Plane, choose_views, crop_to_labels, label_masks, sample
 from .figure_style import DIM, INK, NAMES, new_figure, png
 
@@ -192,13 +192,6 @@ def _draw_plane(
             u, v, mask, levels=[0.5], colors=["#000000" if sure else "#6b7280"],
             linewidths=1.1 if sure else 0.35,
         )  # fmt: skip
-    left, right, top, bottom = plane.letters
-    inset = 0.03 * half
-    for x, y, letter, place in (
-        (inset - half, 0, left, {"ha": "left", "va": "center"}),
-        (half - inset, 0, right, {"ha": "right", "va": "center"}),
-        (0, half - inset, top, {"ha": "center", "va": "top"}),
-        (0, inset - half, bottom, {"ha": "center", "va": "bottom"}),
-    ):
-        outlined_text(axes, x, y, letter, fontsize=7, **place)
+    small = {"fontsize": 7}
+    edge_letters(axes, plane.letters, (half, half), 0.03 * half, small, small)
     axes.set(xlim=extent[:2], ylim=extent[2:])

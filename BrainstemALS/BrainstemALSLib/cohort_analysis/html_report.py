@@ -27,7 +27,8 @@ PICTURES = {
     "forest": "Adjusted differences of ALS and controls, every structure and measure",
     "asymmetry": "Adjusted differences of left/right asymmetry",
     "levels": "Regions by group, site of onset and King's stage, against controls",
-    "violins": "Participants at the first visit by group and onset",
+    "violins": "Participants at the first visit by group and onset: the regions, then the "
+    "structures with the smallest p of each measure",
     "trajectories": "Change over time by group",
     "map_volume": "Effect on volume, painted on the average brainstem",
     "map_fa": "Effect on FA, painted on the average brainstem",

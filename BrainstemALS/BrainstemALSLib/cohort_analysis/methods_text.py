@@ -67,8 +67,8 @@ def methods(results: GroupResults) -> list[str]:
     if results.spread is not None:
         parts.append(
             f"The order of change is that of an event-based model of {results.spread.patients} "
-            f"patients and {results.spread.controls} controls with {results.spread.bootstraps} "
-            f"bootstrap samples (seed {options.seed})."
+            f"patients and {results.spread.controls} controls, all visits of each, with "
+            f"{results.spread.bootstraps} bootstrap samples (seed {options.seed})."
         )
     software = ", ".join(f"{name} {version}" for name, version in versions().items())
     parts.append(f"Software: {software}.")

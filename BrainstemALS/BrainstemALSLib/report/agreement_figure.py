@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..imaging.volume import Volume
-from .canvas import BACKGROUND, DIM, INK, MARGIN_INCH, NOTICE, inch_axes, outlined_text
+from .canvas import (
+    BACKGROUND,
+    DIM,
+    INK,
+    MARGIN_INCH,
+    NOTICE,
+    edge_letters,
+    inch_axes,
+    outlined_text,
+)
 from .overview import PIXEL_MM, WINDOW_HEADROOM, WINDOW_PERCENTILES
 from .planes import Plane, choose_views, crop_to_labels, label_masks, sample
 from .statements import RESEARCH_USE
@@ -128,15 +137,7 @@ def _draw_plane(
         colour = COLOURS[number % len(COLOURS)]
         for _index, mask in label_masks(labels, points):
             axes.contour(u, v, mask, levels=[0.5], colors=[colour], linewidths=0.7, alpha=0.9)
-    left, right, top, bottom = plane.letters
-    inset = 0.03 * half
-    for x, y, letter, place in (
-        (inset - half, 0, left, {"ha": "left", "va": "center"}),
-        (half - inset, 0, right, {"ha": "right", "va": "center"}),
-        (0, half - inset, top, {"ha": "center", "va": "top"}),
-        (0, inset - half, bottom, {"ha": "center", "va": "bottom"}),
-    ):
-        outlined_text(axes, x, y, letter, **place)
+    edge_letters(axes, plane.letters, (half, half), 0.03 * half)
     axes.set(xlim=extent[:2], ylim=extent[2:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,37 @@ def outlined_text(axes: Axes, x: float, y: float, text: str, **style: object) ->
 
     outline = [patheffects.withStroke(linewidth=2.2, foreground=BACKGROUND)]
     axes.text(x, y, text, path_effects=outline, **{"color": INK, "fontsize": 9, **style})
+
+
+def edge_letters(
+    axes: Axes,
+    letters: tuple[str, str, str, str],
+    half: tuple[float, float],
+    inset: float,
+    sides: Mapping[str, object] | None = None,
+    ends: Mapping[str, object] | None = None,
+) -> None:
+    """Write where the four edges of a plane lie: left, right, top, bottom.
+
+    Parameters
+    ----------
+    axes : Axes
+        Its middle is (0, 0).
+    letters : tuple of 4 str
+        As ``Plane.letters``.
+    half : tuple of 2 float
+        Half of its width and height, mm.
+    inset : float
+        Distance from the edge, mm.
+    sides, ends : mapping, optional
+        Style of left and right, and of top and bottom.
+    """
+    left, right, top, bottom = letters
+    x, y = half[0] - inset, half[1] - inset
+    outlined_text(axes, -x, 0, left, ha="left", va="center", **(sides or {}))
+    outlined_text(axes, x, 0, right, ha="right", va="center", **(sides or {}))
+    outlined_text(axes, 0, y, top, ha="center", va="top", **(ends or {}))
+    outlined_text(axes, 0, -y, bottom, ha="center", va="bottom", **(ends or {}))
 
 
 def is_dark(colour: str) -> bool:

@@ -13,7 +13,17 @@ from ..anatomy import load_structures
 from ..imaging.volume import Volume
 from ..measurement import Measures
 from ..segmentation.result import Segmentation
-from .canvas import BACKGROUND, DIM, INK, MARGIN_INCH, NOTICE, inch_axes, is_dark, outlined_text
+from .canvas import (
+    BACKGROUND,
+    DIM,
+    INK,
+    MARGIN_INCH,
+    NOTICE,
+    edge_letters,
+    inch_axes,
+    is_dark,
+    outlined_text,
+)
 from .legend import LINE_INCH, draw_legend, legend_columns
 from .planes import (
     SAGITTAL_OFFSET_MM,
@@ -171,15 +181,9 @@ def _window(t1: Volume, views: Views) -> tuple[float, float]:
 
 
 def _edge_letters(axes: Axes, plane: Plane, half: tuple[float, float]) -> None:
-    left, right, top, bottom = plane.letters
     inset = 0.035 * half[0]
-    bold = {"fontweight": "bold", "fontsize": 10}
-    outlined_text(axes, -half[0] + inset, 0, left, ha="left", va="center", **bold)
-    outlined_text(axes, half[0] - inset, 0, right, ha="right", va="center", **bold)
-    outlined_text(axes, 0, half[1] - inset, top, ha="center", va="top", color=DIM, fontsize=8)
-    outlined_text(
-        axes, 0, -half[1] + inset, bottom, ha="center", va="bottom", color=DIM, fontsize=8
-    )
+    bold, dim = {"fontweight": "bold", "fontsize": 10}, {"color": DIM, "fontsize": 8}
+    edge_letters(axes, plane.letters, half, inset, bold, dim)
 
 
 def _corner(axes: Axes, text: str, size: tuple[float, float], grow: float) -> None:

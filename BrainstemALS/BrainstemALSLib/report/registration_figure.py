@@ -10,7 +10,16 @@ from .. import __version__
 from ..imaging.dwi import TensorMaps
 from ..imaging.registration import Alignment, Registration
 from ..imaging.volume import Volume
-from .canvas import BACKGROUND, DIM, INK, MARGIN_INCH, NOTICE, inch_axes, outlined_text
+from .canvas import (
+    BACKGROUND,
+    DIM,
+    INK,
+    MARGIN_INCH,
+    NOTICE,
+    edge_letters,
+    inch_axes,
+    outlined_text,
+)
 from .planes import Plane, sample
 from .statements import RESEARCH_USE
 
@@ -105,15 +114,9 @@ def _draw(axes, t1: Volume, maps: TensorMaps, plane: Plane, window: tuple[float,
             v = np.linspace(*box[2:], image.shape[0])
             axes.contour(u, v, image, levels=[level], colors=[colour], linewidths=0.9)
     axes.set(xlim=box[:2], ylim=box[2:])
-    left, right, top, bottom = plane.letters
     inset = 0.035 * half[0]
-    bold = {"fontweight": "bold", "fontsize": 9}
-    outlined_text(axes, -half[0] + inset, 0, left, ha="left", va="center", **bold)
-    outlined_text(axes, half[0] - inset, 0, right, ha="right", va="center", **bold)
-    outlined_text(axes, 0, half[1] - inset, top, ha="center", va="top", color=DIM, fontsize=8)
-    outlined_text(
-        axes, 0, -half[1] + inset, bottom, ha="center", va="bottom", color=DIM, fontsize=8
-    )
+    bold, dim = {"fontweight": "bold", "fontsize": 9}, {"color": DIM, "fontsize": 8}
+    edge_letters(axes, plane.letters, half, inset, bold, dim)
     outlined_text(axes, -half[0] + inset, half[1] - inset, plane.kind, ha="left", va="top")
 
 
