@@ -150,3 +150,14 @@ def test_chance_alone_agrees_with_nothing():
         order, _ = best_order(rng.standard_normal((50, 6)), seed)
         taus.append(kendalltau(order, range(6)).statistic)
     assert abs(np.mean(taus)) < 0.35
+
+
+def test_an_order_that_the_bootstrap_does_not_bear_out_says_so():
+    from BrainstemALSLib.cohort_analysis.options import GroupOptions, Notes
+    from BrainstemALSLib.cohort_analysis.spread_section import estimate_spread
+
+    for shift, warned in ((1.0, True), (4.0, False)):
+        notes = Notes()
+        found = estimate_spread(cohort(7, shift=shift), GroupOptions(bootstraps=8, seed=1), notes)
+        assert found is not None
+        assert ("agree too little" in str(vars(notes))) is warned

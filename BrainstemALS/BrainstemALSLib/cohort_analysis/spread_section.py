@@ -19,15 +19,28 @@ if TYPE_CHECKING:
 COLUMNS = ("place", "structure", "mean_place", "place_sd", "share_at_place", "share_earlier_half")
 
 
+READABLE = 0.7
+"""Mean Kendall tau of the bootstrap from which an order is shown without a warning. Own choice: in
+simulated cohorts whose order was found badly it was lower (training.evaluation.spread_order).
+"""
+
+
 def estimate_spread(cohort: Cohort, options: GroupOptions, notes: Notes) -> Spread | None:
     """Return the order; None where it is not wanted or was refused, which is noted."""
     if not options.spread:
         return None
     try:
-        return spread_order(cohort, options.seed, options.bootstraps)
+        found = spread_order(cohort, options.seed, options.bootstraps)
     except BrainstemALSError as refusal:
         notes.add("spread order", refusal.problem)
         return None
+    if found.agreement < READABLE:
+        notes.add(
+            "spread order",
+            "the orders of the bootstrap agree too little "
+            f"(mean Kendall tau {found.agreement:.2f}) to read an order from it",
+        )
+    return found
 
 
 def spread_table(spread: Spread) -> pd.DataFrame:
@@ -76,7 +89,8 @@ def draw_spread(spread: Spread, source: str) -> bytes:
     figure.text(
         0.01, 0.15 / height,
         f"{spread.patients} patients, {spread.controls} controls, {spread.bootstraps} bootstrap "
-        f"samples; mean Kendall tau with the order shown {spread.agreement:.2f}.",
+        f"samples; mean Kendall tau with the order shown {spread.agreement:.2f}"
+        + (": too little to read an order from." if spread.agreement < READABLE else "."),
         fontsize=7.5, color=DIM, va="center",
     )  # fmt: skip
     return png(figure, source)
