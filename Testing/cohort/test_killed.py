@@ -28,6 +28,8 @@ def start(root, out, environment, *more, processes=1, **variables):
         stderr=subprocess.PIPE,
         text=True,
         env=environment | {name: str(value) for name, value in variables.items()},
+        # What a shell starts in the background is deaf to Ctrl-C, and so is what that starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
