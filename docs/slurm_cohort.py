@@ -1,6 +1,6 @@
 """A cohort on a SLURM cluster: starts Dask workers as batch jobs and runs the cohort on them.
 
-    pip install 'brainstem-als[cli,cohort]' dask-jobqueue
+    pip install 'brainstem-als[cli,cohort]' 'dask-jobqueue>=0.8'
     python slurm_cohort.py BIDS_DIR OUT [options of brainstem-als cohort]
 
 All machines must see BIDS_DIR and OUT under the same path. Change what stands in capitals to suit

@@ -13,6 +13,7 @@ from BrainstemALSLib.norms import Norms, fit_norms, write_norms
 from BrainstemALSLib.norms.files import BUNDLED
 
 from .cohort.config import load_config
+from .cohort.errors import measured_errors
 from .cohort.simulate import simulate
 from .commands import finish
 from .data import repository
@@ -24,13 +25,15 @@ SEED = 20261129
 def simulated_norms(controls: int, seed: int) -> Norms:
     """Return norms fitted on simulated controls, one visit each.
 
+    Their errors of measurement are those of the real segmentation, where those were measured.
+
     Raises
     ------
     BrainstemALSError
         USAGE: too few or too many controls, or a negative seed.
     """
     config = load_config().with_values(visits__follow_ups=0)
-    cohort, _ = simulate(config, controls, 0, 0, seed)
+    cohort, _ = simulate(config, controls, 0, 0, seed, errors=measured_errors())
     return fit_norms(cohort, "simulated", seed)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from BrainstemALSLib.anatomy import load_structures
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.imaging.writing import write_volume
-from BrainstemALSLib.segmentation.locate import Location
 from BrainstemALSLib.segmentation.result import Segmentation
 
 HERE = "Testing.cohort.light:LightSegmenter"
@@ -26,6 +26,15 @@ AFFINE[:3, 3] = -SPACING * (np.array(SHAPE) - 1) / 2
 KEYS = tuple(structure.key for structure in load_structures() if structure.tier != "C")[:4]
 BRIGHT = 400.0
 """A T1 whose brightest voxel is above this has no brainstem, so that a visit can fail."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """``segmentation.locate.Location``, whose module takes seconds to load torch."""
+
+    centre: np.ndarray
+    brainstem_mm3: float
+    intracranial_mm3: float | None
 
 
 class LightSegmenter:
@@ -44,7 +53,7 @@ class LightSegmenter:
         }
 
     def locate(self, exam):
-        return Location(np.zeros(3), 3e4, None)
+        return Place(np.zeros(3), 3e4, None)
 
     def segment(self, exam, progress=None, place=None):
         time.sleep(float(os.environ.get("LIGHT_SECONDS", "0")))

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from BrainstemALSLib.cohort.clinical import read_clinical
-from BrainstemALSLib.cohort.collect import say_composition
 from BrainstemALSLib.cohort.discovery import Visit
+from BrainstemALSLib.cohort.people_said import say_composition
 from BrainstemALSLib.cohort.remarks import ACTIONS, summary_lines
 
 HEADER = "participant_id\tgroup\tage\tsex\tsite\n"
@@ -315,6 +315,52 @@ def test_an_empty_group_and_a_site_of_one_are_named():
         {"participant_id": f"sub-{n}", "group": "ALS", "site": "B" if n == 3 else "A"}
         for n in (1, 2, 3)
     ]
-    say_composition(people, remarks)
+    say_composition(people, {"sub-1", "sub-2", "sub-3"}, remarks)
     said(remarks, "group HC has no participant")
     said(remarks, "single participant", participant="sub-3")
+
+
+def test_who_has_no_measures_fills_no_group_and_no_site():
+    remarks = []
+    people = [
+        {"participant_id": "sub-1", "group": "ALS", "site": "Liege"},
+        {"participant_id": "sub-2", "group": "ALS", "site": "Liege"},
+        {"participant_id": "sub-3", "group": "HC", "site": "liege "},
+        {"participant_id": "sub-4", "group": None, "site": "Liege"},
+        {"participant_id": "sub-5", "group": "HC", "site": "B"},
+    ]
+    say_composition(people, {"sub-1", "sub-2", "sub-4"}, remarks)
+    said(remarks, "group HC has no participant with measures")
+    said(remarks, "there are measures, but no group", participant="sub-4")
+    assert [r for r in remarks if "site" in r.problem] == []
+    say_composition(people, {row["participant_id"] for row in people}, remarks)
+    said(remarks, "differ only in the way of writing", participant="sub-3")
+
+
+def test_months_that_look_like_years_are_asked_about():
+    remarks = []
+    people = [{"participant_id": f"sub-{n}", "diagnostic_delay": n / 4} for n in range(1, 9)]
+    say_composition(people, (), remarks)
+    said(remarks, "years?", column="diagnostic_delay")
+    people[0]["diagnostic_delay"] = 12.0
+    remarks.clear()
+    say_composition(people, (), remarks)
+    assert remarks == []
+
+
+def test_a_table_set_apart_by_spaces_is_not_guessed_at(read):
+    people, _, remarks = read("participant_id group age\nsub-01 ALS 60\n")
+    said(remarks, "not set apart by tabs", file="participants.tsv")
+    said(remarks, "nothing could be read", file="participants.tsv")
+    assert people["sub-01"].get("group") is None
+
+
+def test_a_column_of_visits_among_people_is_told_where_it_belongs(read):
+    header = HEADER.replace("site", "site\tfvc")
+    _, _, remarks = read(header + "sub-01\tHC\t60\tM\tA\t90\n")
+    assert "sessions.tsv" in said(remarks, "one of visits", column="fvc").remedy
+
+
+def test_of_two_id_columns_the_first_counts(read):
+    people, _, _ = read("participant_id\tsubject\tgroup\nsub-01\tsub-07\tALS\n")
+    assert list(people) == ["sub-01"]

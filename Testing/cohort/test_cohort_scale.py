@@ -23,11 +23,20 @@ def marks(scale=SCALE, restarts=None, cluster=()):
 
 
 def test_hours_are_start_up_and_visits_by_process():
-    assert SCALE.hours(1000)[0] == pytest.approx((12 + 1000 * 22) / 3600)
-    low, high = SCALE.hours(1000)[1:]
-    assert low < SCALE.hours(1000)[0] < high
+    assert SCALE.hours(1000, 500)[0] == pytest.approx((12 + 1000 * 22) / 3600)
     two = Scale(4, 56.0, SCALE.each, 2**30, 2)
-    assert two.hours(1000)[0] == pytest.approx((12 + 500 * 22) / 3600)
+    assert two.hours(1000, 500)[0] == pytest.approx((12 + 500 * 22) / 3600)
+    both = Scale(4, 110.0, SCALE.each, 2**30, 1, (4.0, 6.0))
+    assert both.hours(1000, 500)[0] == pytest.approx((12 + 1000 * 22 + 500 * 5) / 3600)
+
+
+def test_the_interval_is_a_t_interval_for_the_mean_of_the_visits_to_come():
+    middle, low, high = SCALE.hours(1000, 500)
+    # SD of 20, 24, 20, 24 is 2.3094; t of 3 degrees of freedom is 3.1824.
+    half = 3.1824 * 2.3094 * (1 / 4 + 1 / 1000) ** 0.5 * 1000 / 3600
+    assert (high - middle, middle - low) == pytest.approx((half, half), rel=1e-3)
+    single = Scale(1, 30.0, (20.0,), 2**30, 1)
+    assert len(set(single.hours(10, 5))) == 1
 
 
 def test_marks_follow_what_was_found():

@@ -30,7 +30,7 @@ def test_rows_hold_what_was_measured(exam):
     for volume in measures.volumes:
         row = rows[volume.key, "volume"]
         assert row["value"] == pytest.approx(volume.volume_soft_mm3, abs=1e-4)
-        assert row["uncertainty"] == pytest.approx(volume.half_range_mm3 / 0.67449, abs=1e-3)
+        assert row["uncertainty"] == pytest.approx(0.35 * volume.half_range_mm3 / 0.67449, abs=1e-3)
         assert (row["unit"], row["session_id"]) == ("mm3", "ses-02")
     for pair in measures.asymmetries:
         if pair.index_percent is not None:

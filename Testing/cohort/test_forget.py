@@ -1,10 +1,12 @@
 import shutil
+from pathlib import Path
 
 import pytest
 
 from BrainstemALSLib.cohort.forget import forget
 from BrainstemALSLib.cohort.tables import read_cohort
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.file_lock import FileLock
 from Testing.cohort import light
 
 
@@ -38,6 +40,15 @@ def everything(out):
         for path in sorted(out.rglob("*"))
         if path.is_file()
     )
+
+
+def test_the_folder_may_be_named_by_a_link(out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("out")
+    assert "sub-1" in forget(Path("link"), "1")
+    assert not (out / "sub-1").exists()
+    assert "sub-11" in forget(Path("out"), "11")
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_nothing_of_a_participant_is_left_and_nothing_else_is_lost(out):
@@ -74,3 +85,29 @@ def test_who_is_not_there_cannot_be_deleted(out, tmp_path):
     assert everything(out) == before
     with pytest.raises(BrainstemALSError, match="no such folder"):
         forget(tmp_path / "nowhere", "1")
+
+
+def test_a_damaged_table_or_one_that_is_missing_keeps_nobody(out):
+    (out / "measures.tsv").unlink()
+    (out / "visits.tsv").write_bytes(
+        b"participant_id\tsession_id\n\xffsub-1\tses-01\nsub-1\tses-01\n"
+    )
+    (out / "changes.tsv").write_text("participant_id\tstructure\nsub-1\tpons\nsub-11\tpons\n")
+    forget(out, "sub-1")
+    assert "sub-1" not in everything(out).replace("sub-11", "")
+    assert "sub-11" in (out / "participants.tsv").read_text()
+    assert (out / "changes.tsv").read_text().count("sub-11") == 1
+    assert not (out / "measures.parquet").exists()
+
+
+def test_who_is_still_worked_on_is_not_half_deleted(out):
+    before = everything(out)
+    (out / "logs" / "locks").mkdir(exist_ok=True)
+    with FileLock(out / "logs" / "locks" / "sub-1_ses-01.lock"):
+        with pytest.raises(BrainstemALSError, match="still works on this participant") as refusal:
+            forget(out, "sub-1")
+        assert refusal.value.code == ExitCode.OUTPUT_REFUSED
+        forget(out, "sub-11")
+    assert (out / "sub-1" / "ses-01").is_dir()
+    assert "sub-11" not in everything(out)
+    assert len(everything(out)) < len(before)

@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from BrainstemALSLib.cohort.participant_level import SOME_FAILED
 from BrainstemALSLib.cohort.run_record import all_records
 from BrainstemALSLib.cohort.tables import read_cohort
 from BrainstemALSLib.errors import ExitCode
@@ -93,7 +92,7 @@ def test_killed_at_random_and_started_again_nothing_is_lost_or_twice(tmp_path, e
 def test_no_worker_outlives_its_parent_whatever_it_is_at(tmp_path, environment):
     root, out = light.dataset(tmp_path / "bids", 1), tmp_path / "out"
     process = start(root, out, environment, LIGHT_SECONDS=300)
-    wait_for(lambda: list(out.rglob(".partial-*")), 60)
+    wait_for(lambda: list(out.rglob("anat/.partial-*")), 60)
     workers = children(process.pid)
     assert workers
     process.kill()
@@ -104,7 +103,7 @@ def test_no_worker_outlives_its_parent_whatever_it_is_at(tmp_path, environment):
 def test_interrupted_from_the_keyboard_nothing_half_written_stays(tmp_path, environment):
     root, out = light.dataset(tmp_path / "bids", 2), tmp_path / "out"
     process = start(root, out, environment, processes=2, LIGHT_SECONDS=30)
-    wait_for(lambda: list(out.rglob(".partial-*")), 60)
+    wait_for(lambda: list(out.rglob("anat/.partial-*")), 60)
     process.send_signal(signal.SIGINT)
     code, _, err = finished(process)
     assert code == ExitCode.INTERRUPTED
@@ -116,7 +115,7 @@ def test_a_worker_that_dies_costs_its_visit_alone(tmp_path, environment):
     root, out = light.dataset(tmp_path / "bids", 2), tmp_path / "out"
     light.write_t1(root / "sub-01" / "ses-01", "sub-01_ses-01", 1, light.BRIGHT - 100)
     code, said, _ = finished(start(root, out, environment, LIGHT_DIES=1))
-    assert code == SOME_FAILED
+    assert code == ExitCode.SOME_FAILED
     assert "1 visits processed, 0 unchanged, 1 failed" in said
     assert "died, twice" in said
     assert list(out.rglob(".partial-*")) == []

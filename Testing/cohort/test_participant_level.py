@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from BrainstemALSLib.cohort.participant_level import collect_only, only_run
 from BrainstemALSLib.cohort.settings import Settings, model_checksums
 from BrainstemALSLib.cohort.tables import read_cohort
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
+from BrainstemALSLib.imaging.volume import Volume
+from BrainstemALSLib.imaging.writing import write_volume
 from Testing.cohort import light
 
 
@@ -88,6 +91,47 @@ def test_only_what_changed_is_done_again(copy, run, settings):
     assert processed == ["sub-01_ses-01"]
 
 
+class Keeps:
+    """Keeps the jobs and does none."""
+
+    def run(self, jobs):
+        self.jobs = list(jobs)
+        return iter(())
+
+
+def test_a_path_written_in_another_way_is_the_same_dataset(copy, run, tmp_path, monkeypatch):
+    root, out = copy
+    maps = root / "derivatives" / "p" / "sub-01" / "ses-01" / "dwi" / "sub-01_ses-01_FA.nii.gz"
+    maps.parent.mkdir(parents=True)
+    t1 = light.head(1)
+    write_volume(Volume((t1.array / 300).clip(0, 1), t1.affine), maps)
+    named = [root / "derivatives" / "p"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(root)
+    (tmp_path / "out-link").symlink_to(out)
+    _, processed = run(root, out, derivatives=named)
+    assert processed == ["sub-01_ses-01"]  # it has a map now
+    ways = [("bids", "out", "bids/derivatives/p"), ("link", "out-link", "link/derivatives/p")]
+    for first, second, third in [*ways, ("./link/../bids", "out", "bids/derivatives/p")]:
+        summary, processed = run(Path(first), Path(second), derivatives=[Path(third)])
+        assert processed == []
+        assert summary.count("unchanged") == 4
+        assert not [r for r in summary.remarks if "changed since" in r.problem]
+    # What another machine is sent does not depend on the folder that this one works in.
+    keeps = Keeps()
+    run(
+        Path("link"),
+        Path("out-link"),
+        redo=True,
+        runner=keeps,
+        derivatives=[Path("link/derivatives/p")],
+    )
+    paths = [(job.root, job.out, job.visit.folder) for job in keeps.jobs]
+    paths += [(job.visit.fa,) for job in keeps.jobs if job.visit.fa]
+    assert len(paths) == 5
+    assert all(path.is_absolute() for several in paths for path in several)
+
+
 def test_results_of_an_image_that_was_replaced_do_not_outlive_it(copy, run):
     root, out = copy
     brighter = light.BRIGHT + 100
@@ -134,7 +178,7 @@ def test_a_bad_subject_stops_nobody_and_is_named_with_reason_and_remedy(tmp_path
     assert processed == ["sub-01_ses-01", "sub-02_ses-01"]
     assert not (out / "logs" / "sub-01_ses-01.json").exists()
     # The T1 that was put there is that of sub-04: one person under two names, or a slip.
-    said = [remark for remark in summary.remarks if "bit for bit" in remark.problem]
+    said = [remark for remark in summary.remarks if "voxel for voxel" in remark.problem]
     assert [remark.participant for remark in said] == ["sub-04"]
     assert str(tmp_path) not in "".join(p.read_text() for p in out.glob("logs/*.json"))
 

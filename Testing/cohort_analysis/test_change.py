@@ -68,7 +68,8 @@ def test_slopes_are_recovered_and_differ_by_group(designed):
         1, {"HC": 80, "ALS": 120}, visits=4, slopes={"ALS": -1.0, "HC": -0.1}, measures=("volume",)
     )
     design, notes = designed(cohort)
-    table = change_over_time(design, QUICK, notes, [("volume", "medulla")]).set_index("contrast")
+    table = change_over_time(design, QUICK, notes, [("volume", "medulla")])
+    table = table[table.analysis == "change"].set_index("contrast")
     assert table.loc["ALS"].low < -500 < table.loc["ALS"].high
     assert table.loc["HC"].low < -50 < table.loc["HC"].high
     difference = table.loc["ALS - HC"]
@@ -82,6 +83,7 @@ def test_slopes_are_recovered_and_differ_by_group(designed):
 def test_two_visits_have_no_random_slope_and_say_so(designed):
     design, notes = designed(small_cohort(2, visits=2, measures=("fa",)))
     table = change_over_time(design, QUICK, notes, [("fa", "medulla")])
+    assert set(table.analysis) == {"change", "change, all patients"}
     assert set(table.random_effects) == {"intercept"}
     assert "three visits" in table.remark.iloc[0]
     assert ("mixed model", table.remark.iloc[0]) in notes.found
@@ -157,7 +159,8 @@ def test_sensitivity_names_every_variant_and_compares_with_the_reported_one(desi
     table, summary = sensitivity(design, QUICK, notes)
     summary = summary.set_index("variant")
     assert list(summary.index) == [
-        "as reported", "without warnings", "without site", "with age squared",
+        "as reported", "without warnings", "without site", "harmonised by ComBat",
+        "with age squared",
         "without intracranial volume", "intracranial volume by residuals",
     ]  # fmt: skip
     assert summary.loc["as reported", "lost"] == 0

@@ -14,7 +14,8 @@ from BrainstemALSLib.cohort_analysis.event_model import (
     log_likelihood,
     stage_probabilities,
 )
-from BrainstemALSLib.cohort_analysis.spread import marker_scores, spread_order
+from BrainstemALSLib.cohort_analysis.spread import spread_order
+from BrainstemALSLib.cohort_analysis.spread_markers import deviations, marker_scores
 from BrainstemALSLib.errors import BrainstemALSError
 
 ORDER = np.array([3, 0, 4, 1, 2])
@@ -123,7 +124,8 @@ def test_the_order_of_a_cohort_comes_back_and_what_is_spared_is_left_out():
 
 
 def test_age_sex_and_site_do_not_show_in_markers_of_controls():
-    scores = marker_scores(cohort(2))
+    table, info = deviations(cohort(2))
+    scores = marker_scores(table, info["group"])
     who = scores.index.get_level_values("participant_id")
     people = cohort(2).participants.set_index("participant_id").loc[who]
     healthy = (people["group"] == "HC").to_numpy()

@@ -84,8 +84,13 @@ def test_a_damaged_error_is_refused(tmp_path, content):
 
 def test_an_error_that_was_written_is_read(tmp_path):
     path = tmp_path / "error.json"
-    path.write_text(json.dumps({"sd": {"fa": {"pons": 0.01}}, "pairs": 4, "about": {"seed": 1}}))
+    content = {"sd": {"fa": {"pons": 0.01}}, "pairs": 4, "about": {"seed": 1}}
+    path.write_text(json.dumps(content))
     assert load_measurement_error(path).of("fa", "pons") == 0.01
+    assert load_measurement_error(path).found_share is None
+    content["found_of_loss"] = {"share": {"medulla": {"value": 0.7, "se": 0.1}}}
+    path.write_text(json.dumps(content))
+    assert load_measurement_error(path).found_share == (0.7, 0.1)
 
 
 def ball(radius, shape=(28, 28, 28)):

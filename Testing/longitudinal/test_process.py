@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from BrainstemALSLib.cli.longitudinal import change_line
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.prepare import PreparationOptions
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.longitudinal import process_visits
 from BrainstemALSLib.longitudinal.error import MeasurementError
-from BrainstemALSLib.longitudinal.writing import CHANGES, VALUES, write_longitudinal
+from BrainstemALSLib.longitudinal.joining import ONE_PERSON, SCANNER_UNTOLD
+from BrainstemALSLib.longitudinal.writing import ABOUT, CHANGES, VALUES, write_longitudinal
 from Testing.longitudinal.heads import RADII, LightSegmenter, head
 
 LOWER, UPPER = "medulla", "pons"
@@ -45,7 +50,7 @@ def losing(thinner):
         [head(pose=FIRST_POSE, noise_seed=1, diffusion=True), thinner],
         [0, 12],
         LightSegmenter(),
-        error=ERROR,
+        error=replace(ERROR, found_share=(0.75, 0.05)),
         preparation=PreparationOptions(register=False),
     )
 
@@ -70,6 +75,12 @@ def test_a_known_loss_is_found_where_it_is(losing):
     assert lower.low < -LOSS_PERCENT + 1.2 < lower.high + 1.2
     assert abs(change(losing, UPPER).change_per_year) < 1.0
     assert (lower.years, lower.visits) == (1, 2)
+
+
+def test_the_share_of_loss_that_is_found_is_told_and_corrects_nothing(losing):
+    (finding,) = losing.findings
+    assert (finding.code, finding.severity) == ("change_underestimated", "info")
+    assert "75 % was found (standard error 5)" in finding.message
 
 
 def test_fa_is_followed_under_the_labels_of_the_template(losing):
@@ -117,12 +128,40 @@ def test_a_visit_that_cannot_be_used_is_left_out(before, unchanged):
     assert change(result, LOWER).visits == 2
 
 
-def test_known_scanners_that_differ_forbid_a_judgement(before, unchanged):
+def test_no_change_is_given_between_scanners(before, unchanged, steady, tmp_path):
     result = process_visits(
         [before, unchanged], [0, 12], LightSegmenter(), error=ERROR, scanners=["A", "B"]
     )
-    assert [f.code for f in result.findings] == ["scanner_differs"]
-    assert {c.beyond_error for c in result.changes} == {None}
+    (finding,) = result.findings
+    assert finding.code == "scanner_differs"
+    assert "Visit 1 and Visit 2 differ in scanner or contrast, so" in finding.message
+    assert "measures.tsv" in finding.action
+    assert len(result.changes) == len(steady.changes)
+    given = {(c.change_per_year, c.se, c.low, c.high, c.beyond_error) for c in result.changes}
+    assert given == {(None,) * 5}
+    assert (steady.one_scanner, result.one_scanner) == (True, False)
+    write_longitudinal(result, tmp_path / "sub-1")
+    for name, column in ((CHANGES, "change_per_year"), (VALUES, "value")):
+        with (tmp_path / "sub-1" / name).open(newline="") as handle:
+            assert {row[column] for row in csv.DictReader(handle, delimiter="\t")} == {"n/a"}
+    about = json.loads((tmp_path / "sub-1" / ABOUT).read_text())
+    assert about["one_scanner"] is False
+    assert about["measurement_error"] is None
+    assert "no change is given" in change_line(result.changes[0])
+
+
+def test_images_that_look_like_two_scanners_have_no_change_either(before, unchanged):
+    # Nobody names a scanner, and one visit has a texture of its own.
+    t1 = unchanged.t1
+    texture = gaussian_filter(np.random.default_rng(3).normal(size=t1.shape), 2)
+    array = t1.array * (1 + 0.22 * texture / texture.std())
+    other = replace(unchanged, t1=Volume(array.clip(0).astype(np.float32), t1.affine))
+    result = process_visits([before, other], [0, 12], LightSegmenter(), error=ERROR)
+    assert {c.change_per_year for c in result.changes} == {None}
+    (finding,) = result.findings
+    assert finding.code == "scanner_differs"
+    assert "two persons" in finding.message
+    assert ONE_PERSON < result.facts["likeness"][0] < SCANNER_UNTOLD
 
 
 def test_nothing_usable_is_refused(before):

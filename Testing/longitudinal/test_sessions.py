@@ -31,6 +31,15 @@ def test_a_broken_session_is_left_out_and_the_rest_written(images, tmp_path):
     assert all((tmp_path / "sub-1" / name).exists() for name in NAMES)
 
 
+def test_a_stem_names_the_files_as_derivatives(images, tmp_path):
+    sessions = [Session(path, 6.0 * n) for n, path in ((0, images[0]), (1, images[2]))]
+    process_sessions(sessions, LightSegmenter(), tmp_path, stem="sub-1_ses-longitudinal")
+    assert {path.name.split("_", 2)[2] for path in tmp_path.iterdir()} == {
+        "desc-brainstem_changes.tsv", "desc-brainstem_changevalues.tsv",
+        "desc-brainstem_changes.json", "desc-brainstem_T1w.nii.gz", "desc-brainstem_dseg.nii.gz",
+    }  # fmt: skip
+
+
 def test_one_good_session_is_not_enough(images, tmp_path):
     sessions = [Session(path, 6.0 * n) for n, path in enumerate(images[:2])]
     with pytest.raises(BrainstemALSError, match="only 1 can be used"):

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from BrainstemALSLib.norms.fitting import Sample, choose_knots, fit_model, why_not
 from BrainstemALSLib.norms.model import spline_basis
-from Testing.norms.people import SITES, draw, expected, spread
+from Testing.norms.people import SHIFT, SITES, draw, expected, spread
 
 
 def sample(people):
@@ -23,7 +24,7 @@ def fitted(people):
 def scores(model, people):
     none = np.zeros(len(people["age"]))
     columns = (people[name] for name in ("value", "age", "male", "icv", "site"))
-    return model.z_scores(*columns, none, none)
+    return model.z_scores(*columns, none, none)[:2]
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +112,13 @@ def test_errors_of_the_fit_hold_the_true_score():
 def test_measurement_error_widens_the_interval_as_stated(large):
     people = draw(1, 7)
     columns = [people[name] for name in ("value", "age", "male", "icv", "site")]
-    _, fit = large.z_scores(*columns, np.zeros(1), np.zeros(1))
-    _, both = large.z_scores(*columns, 0.03 * people["value"], np.zeros(1))
+    _, fit, _ = large.z_scores(*columns, np.zeros(1), np.zeros(1))
+    _, both, _ = large.z_scores(*columns, 0.03 * people["value"], np.zeros(1))
     measured = 0.03 / spread(people["age"])
     assert np.sqrt(both**2 - fit**2) == pytest.approx(measured, rel=0.06)
-    _, head = large.z_scores(*columns, np.zeros(1), 0.03 * people["icv"])
+    _, head, degrees = large.z_scores(*columns, np.zeros(1), 0.03 * people["icv"])
     assert np.sqrt(head**2 - fit**2) == pytest.approx(0.7 * measured, rel=0.1)
+    assert np.isinf(degrees).all()
 
 
 def test_a_site_of_one_is_drawn_to_the_average_site():
@@ -167,10 +169,34 @@ def test_an_unknown_site_adds_what_sites_differ_by(large):
     people = draw(1, 7)
     columns = [people[name] for name in ("value", "age", "male", "icv")]
     zero, nowhere = np.zeros(1), np.array([""], dtype=object)
-    z, error = large.z_scores(*columns, nowhere, zero, zero)
+    z, error, degrees = large.z_scores(*columns, nowhere, zero, zero)
     certain = replace(large, site_sd=0.0, site_log_sd=0.0)
-    _, least = certain.z_scores(*columns, nowhere, zero, zero)
+    _, least, _ = certain.z_scores(*columns, nowhere, zero, zero)
     _, sd = large.predict(*columns[1:], nowhere)
     added = (large.site_sd / sd) ** 2 + (z * large.site_log_sd) ** 2
     assert error**2 - least**2 == pytest.approx(added)
     assert large.site_sd > 0.1
+    assert large.site_df <= degrees < 1.5 * large.site_df
+
+
+def test_intervals_hold_people_of_sites_that_taught_nothing():
+    """Sites drawn anew each time, most as far apart as people are, which the prior does not expect.
+
+    With three sites to learn from, a normal interval holds too few.
+    """
+    hits, normal = [], []
+    for seed in range(150):
+        people = draw(124, seed, ("A", "B", "C", "D"))
+        shift = dict(zip("ABCD", 0.05 * np.random.default_rng(seed).normal(size=4), strict=True))
+        moved = np.array([shift[s] - SHIFT[s] for s in people["site"]])
+        people["value"] = people["value"] * np.exp(moved)
+        there = people["site"] == "D"
+        model = fitted({name: column[~there] for name, column in people.items()})
+        new = inside(model, {name: column[there] for name, column in people.items()})
+        # The true score is that at an average site; how far D lies from it is what is unsure.
+        columns = [new[name] for name in ("value", "age", "male", "icv", "site")]
+        z, error, degrees = model.z_scores(*columns, *np.zeros((2, len(new["age"]))))
+        hits.append(np.abs(z - new["z"]) <= student.ppf(0.975, degrees) * error)
+        normal.append(np.abs(z - new["z"]) <= 1.96 * error)
+    assert np.mean(np.concatenate(hits)) > 0.93
+    assert np.mean(np.concatenate(normal)) < np.mean(np.concatenate(hits)) - 0.02

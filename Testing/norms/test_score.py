@@ -73,6 +73,7 @@ def test_z_rises_with_the_value_and_centiles_stay_within(
         ({"value": None}, "norms-value"),
         ({"value": float("inf")}, "norms-value"),
         ({"measure": "md"}, "norms-missing"),
+        ({"uncertainty": -1.0}, "norms-uncertainty"),
     ],
 )
 def test_it_abstains_with_a_reason(norms, changes, code):
@@ -81,6 +82,34 @@ def test_it_abstains_with_a_reason(norms, changes, code):
     assert result.z is result.z_low is result.centile is result.centile_high is None
     assert result.reason
     assert "trained on simulated cohort" in result.statement
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"age": "sixty"}, "the age 'sixty' is no number"),
+        ({"value": "4,900"}, "the value '4,900' is no number"),
+        ({"icv": [1.4e6, 1.5e6]}, "the intracranial volume .* is no number"),
+        ({"sex": 1}, "the sex 1 is no text"),
+        ({"site": 3.0}, "the site 3.0 is no text"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused_in_one_sentence(norms, changes, problem):
+    with pytest.raises(BrainstemALSError, match=problem) as refusal:
+        score(norms, **changes)
+    assert refusal.value.code == ExitCode.USAGE
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_score_is_called_unusual_by_its_interval_only(norms):
+    assert score(norms).beyond == ""
+    assert score(norms, age=12.0).beyond == ""
+    low = score(norms, value=3000.0)
+    assert low.beyond == "below"
+    assert score(norms, value=9000.0).beyond == "above"
+    unsure = score(norms, value=3000.0, uncertainty=1000.0)
+    assert unsure.z == low.z < -1.96
+    assert unsure.beyond == ""
 
 
 def test_only_volumes_need_the_size_of_the_head(norms):
@@ -255,7 +284,7 @@ def test_the_file_says_that_it_is_simulated(norms, tmp_path):
         (lambda text: text.replace('"seed": 1', '"seed": 2'), "checksum"),
         (lambda text: text.replace("simulated", "real"), "checksum"),
         (lambda text: text[:-200], "no JSON"),
-        (lambda text: text.replace('"format": 1', '"format": 9'), "format 9"),
+        (lambda text: text.replace('"format": 2', '"format": 1'), "format 1"),
         (lambda text: "[]", "no norms"),
         (lambda text: text.replace('"seed": 1', '"seed": NaN'), "no JSON"),
     ],
@@ -284,9 +313,11 @@ def _set(name, value):
         lambda record: record["population"].__setitem__("source", "invented"),
         lambda record: record.__setitem__("statement", "trained on real data"),
         lambda record: record["models"][0]["mean"].pop(),
-        lambda record: record["models"][0]["mean_covariance"][0].__setitem__(1, 5.0),
+        lambda record: record["models"][0]["mean_covariance"][1].__setitem__(0, 5e3),
+        lambda record: record["models"][0]["mean_covariance"][1].append(0.0),
         lambda record: record["models"][0]["knots"].reverse(),
         _set("scale", 0.0),
+        _set("site_df", 0.0),
         _set("scale", "1"),
         _set("transform", "identity"),
         _set("icv_range", None),

@@ -1,11 +1,13 @@
 """Errors of measurement: configured, or read from what the imaging cohort has measured.
 
 The JSON file has ``kind`` (``simulated`` or ``real``), ``source``, and ``errors``: measure to
-structure key to ``sd`` and, optionally, ``bias``. Volumes: both as a share of the true volume; FA:
-1; MD: 1e-3 mm2/s. Structures that it lacks keep the configured error::
+structure key to ``sd`` and, optionally, ``bias`` (volumes: both as a share of the true volume; FA:
+1; MD: 1e-3 mm2/s), ``slope`` (what of a person's distance from the norm is seen, 1 when left out)
+and ``lasting`` (share of the variance that stays with a person from visit to visit, 0 when left
+out). Structures that it lacks keep the configured error::
 
     {"kind": "simulated", "source": "...",
-     "errors": {"volume": {"pyramid_left": {"sd": 0.06, "bias": 0.01}}}}
+     "errors": {"volume": {"pyramid_left": {"sd": 0.06, "bias": 0.01, "lasting": 0.8}}}}
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ from .scenario import Scenario
 from .spread import STRUCTURES
 
 KINDS = ("simulated", "real")
+ENTRIES = {"sd": None, "bias": 0.0, "slope": 1.0, "lasting": 0.0}
+"""What a structure has, and what it is when left out."""
+LARGEST_SLOPE = 2.0
+MEASURED = "imaging_errors.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +40,10 @@ class MeasurementError:
     ----------
     sd, bias : numpy.ndarray, shape (3, K)
         ln(volume), FA, 1e-3 mm2/s.
+    slope : numpy.ndarray, shape (3, K)
+        What of a distance from the norm is seen.
+    lasting : numpy.ndarray, shape (3, K)
+        Share of the variance that is the person's own and the same at every visit, 0-1.
     intracranial : float
         Standard deviation of ln(intracranial volume).
     source : str
@@ -41,8 +51,19 @@ class MeasurementError:
 
     sd: np.ndarray
     bias: np.ndarray
+    slope: np.ndarray
+    lasting: np.ndarray
     intracranial: float
     source: str
+
+
+def measured_errors() -> Path | None:
+    """Return the file of errors that the real segmentation made on simulated images.
+
+    None where ``training.evaluation.imaging_cohort --write`` has not written it.
+    """
+    path = Path(__file__).with_name(MEASURED)
+    return path if path.is_file() else None
 
 
 def configured_error(norm: Norm, scenario: Scenario) -> MeasurementError:
@@ -52,9 +73,9 @@ def configured_error(norm: Norm, scenario: Scenario) -> MeasurementError:
     same = np.ones(len(STRUCTURES))
     sd = np.stack([volume, figures["fa"] * same, figures["md"] * same])
     factor = scenario.measurement_error
-    return MeasurementError(
-        factor * sd, np.zeros_like(sd), factor * figures["intracranial"], "configured"
-    )
+    none, whole = np.zeros_like(sd), np.ones_like(sd)
+    head = factor * figures["intracranial"]
+    return MeasurementError(factor * sd, none, whole, none, head, "configured")
 
 
 def read_error(path: Path, norm: Norm, scenario: Scenario) -> MeasurementError:
@@ -71,7 +92,14 @@ def read_error(path: Path, norm: Norm, scenario: Scenario) -> MeasurementError:
         content = json.loads(path.read_text(encoding="utf-8"))
         kind, source, errors = content["kind"], str(content["source"]), content["errors"]
         entries = [
-            (measure, key, float(entry["sd"]), float(entry.get("bias", 0.0)))
+            (
+                measure,
+                key,
+                *(
+                    float(entry[name]) if name == "sd" else float(entry.get(name, plain))
+                    for name, plain in ENTRIES.items()
+                ),
+            )
             for measure, structures in errors.items()
             for key, entry in structures.items()
         ]
@@ -80,18 +108,21 @@ def read_error(path: Path, norm: Norm, scenario: Scenario) -> MeasurementError:
     if kind not in KINDS:
         raise _refusal(path, f"kind must be one of {', '.join(KINDS)}")
     keys = {s.key: position for position, s in enumerate(STRUCTURES)}
-    sd, bias = base.sd.copy(), base.bias.copy()
-    for measure, key, deviation, shift in entries:
+    sd, bias, slope, lasting = (a.copy() for a in (base.sd, base.bias, base.slope, base.lasting))
+    for measure, key, deviation, shift, seen, own in entries:
         if measure not in MEASURES or key not in keys:
             raise _refusal(path, f"{measure} of {key} is not simulated")
         if not (math.isfinite(deviation) and math.isfinite(shift) and deviation >= 0):
             raise _refusal(path, f"{measure} of {key} is not a finite error of 0 or more")
+        if not (0 < seen <= LARGEST_SLOPE and 0 <= own < 1):
+            raise _refusal(path, f"{measure} of {key} has a slope or a lasting share out of range")
         if measure == "volume" and shift <= -1:
             raise _refusal(path, f"{measure} of {key} has a bias that leaves no volume")
         place = MEASURES.index(measure), keys[key]
         sd[place] = scenario.measurement_error * deviation
         bias[place] = math.log1p(shift) if measure == "volume" else shift
-    return MeasurementError(sd, bias, base.intracranial, f"{source} ({kind})")
+        slope[place], lasting[place] = seen, own
+    return MeasurementError(sd, bias, slope, lasting, base.intracranial, f"{source} ({kind})")
 
 
 def _refusal(path: Path, problem: str) -> BrainstemALSError:

@@ -104,7 +104,12 @@ def measure(
     common = np.moveaxis(streams.normal("error common", n, visits, len(MEASURES), 1), 2, 0)
     own = np.moveaxis(streams.normal("error", n, visits, len(MEASURES), size), 2, 0)
     noise = sd * (np.sqrt(share) * common + np.sqrt(1.0 - share) * own)
-    value = expected + offset + scale * (healthy - expected) + (true - healthy)
+    lasting = error.lasting[:, None, None, :]
+    person = np.moveaxis(streams.normal("error lasting", n, len(MEASURES), size), 1, 0)
+    noise = np.sqrt(1.0 - lasting) * noise
+    noise = noise + np.sqrt(lasting) * error.sd[:, None, None, :] * scale * person[:, :, None, :]
+    seen = error.slope[:, None, None, :]
+    value = expected + offset + seen * (scale * (healthy - expected) + (true - healthy))
     value = value + noise + error.bias[:, None, None, :]
     value[0] = np.exp(value[0])
     value[1] = np.clip(value[1], *FA_RANGE)

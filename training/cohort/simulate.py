@@ -1,7 +1,8 @@
 """Simulate a cohort with a known truth: ``python -m training.cohort.simulate --als 500 --out DIR``.
 
 Writes the tables of a cohort to DIR, and what only the simulator knows to a folder beside it,
-DIR-truth.
+DIR-truth. A folder that holds anything else is refused. ``brainstem-als cohort DIR OUT group``
+analyses the tables.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .measuring import long_table
 from .people import GROUPS
 from .scenario import DECIMALS, Scenario
 from .sites import draw_sites
+from .truth import TABLES as TRUTH_TABLES
 from .truth import (
     Truth,
     truth_of_clocks,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 MOST = 99_999
 """Of one group: identifiers have five digits."""
+GENERATOR = "training.cohort.simulate"
+"""Who the description of a folder says that it was made by, where it is ours."""
 
 
 def simulate(
@@ -149,7 +153,7 @@ def write_simulation(
     scenario: Scenario,
     truth_folder: Path | None = None,
 ) -> Path:
-    """Write a cohort, and its truth beside it.
+    """Write a cohort, and its truth beside it; an earlier simulation is replaced.
 
     Parameters
     ----------
@@ -169,9 +173,10 @@ def write_simulation(
     Raises
     ------
     BrainstemALSError
-        OUTPUT_REFUSED: the truth would lie inside the cohort, or a folder cannot be written.
+        OUTPUT_REFUSED: the truth would lie inside the cohort, a folder holds anything that is no
+        simulation, or cannot be written. Nothing is changed then.
     """
-    from BrainstemALSLib.cohort.tables import write_cohort
+    from BrainstemALSLib.cohort.tables import DESCRIPTION, FILES, write_cohort
 
     beside = truth_folder or folder.with_name(f"{folder.name}-truth")
     if folder.resolve() in (beside.resolve(), *beside.resolve().parents):
@@ -181,20 +186,49 @@ def write_simulation(
             "Name a folder elsewhere.",
             ExitCode.OUTPUT_REFUSED,
         )
+    tables = {f"{name}.tsv" for name in FILES} | {"measures.parquet"}
+    _refuse_foreign(folder, {DESCRIPTION} | tables)
+    _refuse_foreign(beside, {DESCRIPTION} | {f"{name}.tsv" for name in TRUTH_TABLES})
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # The descriptions first: what an interruption leaves is known as simulated, and as ours.
+        for place in (folder, beside):
+            place.mkdir(parents=True, exist_ok=True)
+            _describe(place, seed, scenario)
+        for stale in tables:
+            (folder / stale).unlink(missing_ok=True)
         if scenario.decimal == ".":
             write_cohort(cohort, folder)
         else:
             _write_bad_decimals(cohort, folder, scenario.decimal)
-        _describe(folder, seed, scenario)
         truth.write(beside)
-        _describe(beside, seed, scenario)
     except OSError as error:
         raise BrainstemALSError(
             folder, "it cannot be written", "Choose another folder.", ExitCode.OUTPUT_REFUSED
         ) from error
     return beside
+
+
+def _refuse_foreign(folder: Path, own: set[str]) -> None:
+    """Refuse a folder that holds anything but an earlier simulation."""
+    from BrainstemALSLib.cohort.tables import DESCRIPTION
+    from BrainstemALSLib.durability import PARTIAL
+
+    try:
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        held = {name for name in names if not name.startswith(PARTIAL)}
+        if not held:
+            return
+        made_by = json.loads((folder / DESCRIPTION).read_bytes())["GeneratedBy"][0]["Name"]
+        ours = made_by == GENERATOR and held <= own
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        ours = False
+    if not ours:
+        raise BrainstemALSError(
+            folder,
+            "it holds something that is no simulated cohort of this command",
+            "Choose an empty folder; nothing was written.",
+            ExitCode.OUTPUT_REFUSED,
+        )
 
 
 def _write_bad_decimals(cohort: Cohort, folder: Path, decimal: str) -> None:
@@ -212,7 +246,7 @@ def _describe(folder: Path, seed: int, scenario: Scenario) -> None:
         "simulated": True,
         "Seed": seed,
         "Scenario": {f.name: getattr(scenario, f.name) for f in fields(scenario)},
-        "GeneratedBy": [{"Name": "training.cohort.simulate", "Version": __version__}],
+        "GeneratedBy": [{"Name": GENERATOR, "Version": __version__}],
     }
     text = json.dumps(description, indent=2) + "\n"
     (folder / "dataset_description.json").write_text(text, encoding="utf-8")

@@ -9,6 +9,8 @@ the visits measured, which is said with its interval.
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import random
 import shutil
@@ -21,6 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from BrainstemALSLib.cohort.changes import comparisons_on_disk
 from BrainstemALSLib.cohort.dask_cluster import DaskCluster
 from BrainstemALSLib.cohort.discovery import Visit, find_visits
 from BrainstemALSLib.cohort.machine import MEMORY_GIB, available_memory
@@ -46,23 +49,54 @@ _GIB = 2**30
 
 @dataclass(frozen=True)
 class Scale:
-    """One undisturbed run: visits, seconds in all and of each visit, peak bytes of a process."""
+    """One undisturbed run.
+
+    Attributes
+    ----------
+    visits : int
+    wall : float
+        Seconds in all.
+    each : tuple of float
+        Seconds of each visit.
+    peak_bytes : int
+        Of a process.
+    processes : int
+    compared : tuple of float
+        Seconds of each participant whose visits were compared with each other.
+    """
 
     visits: int
     wall: float
     each: tuple[float, ...]
     peak_bytes: int
     processes: int
+    compared: tuple[float, ...] = ()
 
-    def hours(self, visits: int) -> tuple[float, float, float]:
-        """Hours that so many visits take, and their 95 % interval from the visits measured."""
-        mean = statistics.fmean(self.each)
-        overhead = max(0.0, self.wall - sum(self.each) / self.processes)
-        error = 1.96 * statistics.stdev(self.each) / len(self.each) ** 0.5 if self.each[1:] else 0
+    def hours(self, visits: int, people: int) -> tuple[float, float, float]:
+        """Hours that so many visits and comparisons take, and their 95 % prediction interval.
+
+        Student's t of the seconds measured; what is neither (start, tables) is counted once.
+        """
+        overhead = max(0.0, self.wall - (sum(self.each) + sum(self.compared)) / self.processes)
+        total, error = 0.0, 0.0
+        for seconds, times in ((self.each, visits), (self.compared, people)):
+            if seconds:
+                total += times * statistics.fmean(seconds)
+                error = math.hypot(error, times * _error_of_mean(seconds, times))
         return tuple(
-            (overhead + visits * seconds / self.processes) / 3600
-            for seconds in (mean, mean - error, mean + error)
+            (overhead + max(0.0, part) / self.processes) / 3600
+            for part in (total, total - error, total + error)
         )
+
+
+def _error_of_mean(seconds: Sequence[float], times: int) -> float:
+    """Half of the 95 % interval for the mean of so many others; 0 where one value tells nothing."""
+    from scipy.stats import t
+
+    if len(seconds) < 2:
+        return 0.0
+    spread = statistics.stdev(seconds) * math.sqrt(1 / len(seconds) + 1 / times)
+    return float(t.ppf(0.975, len(seconds) - 1)) * spread
 
 
 @dataclass(frozen=True)
@@ -109,36 +143,44 @@ def command_line(root: Path, out: Path, people: Sequence[str], given) -> list[st
     words += ["participant", "--participant-label", *people, "--device", given.device]
     words += ["--n-procs", str(given.processes), "--threads", str(given.threads)]
     words += ["--model", str(given.model_dir)] if given.model_dir else []
-    return [*words, "--no-probabilities"]
+    return [*words, "--no-probabilities", "--no-longitudinal"]
 
 
 def run_through(root: Path, out: Path, people: Sequence[str], given) -> Scale:
     """Run the first visits undisturbed."""
     run = measured(command_line(root, out, people, given), given.threads)
     each = tuple(float(record.content["seconds"]) for record in all_records(out))
-    return Scale(len(each), run.seconds, each, run.peak_bytes, given.processes)
+    compared = tuple(
+        float(json.loads(path.read_bytes())["seconds"]) for path in comparisons_on_disk(out)
+    )
+    return Scale(len(each), run.seconds, each, run.peak_bytes, given.processes, compared)
 
 
 def run_killed(
-    root: Path, out: Path, people: Sequence[str], expected: Path, wall: float, given
+    root: Path, out: Path, people: Sequence[str], expected: Path, whole: Scale, given
 ) -> Restarts:
     """Kill the run at random moments, start it again, and compare with the undisturbed one.
 
-    ``wall`` is the time of the undisturbed one: within it the moments are drawn. Runs that ended
-    before their moment came do not count as killed.
+    Each moment is a random number of visits done and then a random part of the time that a visit
+    takes, so that most kills fall on work. Runs that ended before theirs came do not count.
     """
     chance = random.Random(given.seed)
     command = command_line(root, out, people, given)
     after, lost, before = [], 0, set()
-    for _ in range(given.kills):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.0, wall))
+    for left in range(given.kills, 0, -1):
+        # Each leaves work for those after it.
+        most = max(0, whole.visits - 1 - len(before)) // left
+        number = chance.randint(len(before), len(before) + most)
+        delay = chance.uniform(0.0, statistics.fmean(whole.each))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _wait_for_visits(out, number, process)
+        time.sleep(delay)
         ended = process.poll() is not None
         process.kill()
-        process.communicate()
+        process.wait()
         if ended:
             break
-        time.sleep(1.0)
+        time.sleep(1.0)  # its workers end with it
         done = {record.stem for record in all_records(out)}
         lost += len(before - done)
         before = done
@@ -152,6 +194,11 @@ def run_killed(
     leftovers = len(list(out.rglob(".partial-*")))
     duplicates = int(table.duplicated(keys).sum())
     return Restarts(len(after), tuple(after), len(known), lost, duplicates, leftovers, same)
+
+
+def _wait_for_visits(out: Path, number: int, process: subprocess.Popen) -> None:
+    while process.poll() is None and len(all_records(out)) < number:
+        time.sleep(0.2)
 
 
 def run_cluster(root: Path, out: Path, visits: list[Visit], workers: int, given) -> Throughput:
@@ -188,21 +235,23 @@ def page_of(
 ) -> Page:
     """Return the page of results."""
     total = SUBJECTS * VISITS
-    hours, low, high = scale.hours(total)
+    hours, low, high = scale.hours(total, SUBJECTS)
     tables = [
         Table(
             "scale", "The participant level, from start to all tables written",
-            ("visits measured", "processes", "threads each", "wall (s)", "mean per visit (s)",
-             "slowest (s)", "peak of a process (GiB)", f"hours for {total} visits",
+            ("visits measured", "people compared", "processes", "threads each", "wall (s)",
+             "mean per visit (s)", "slowest (s)", "mean per comparison (s)",
+             "peak of a process (GiB)", f"hours for {SUBJECTS} people, {total} visits",
              "95 % low", "95 % high"),
-            [(scale.visits, scale.processes, given.threads, scale.wall,
-              statistics.fmean(scale.each), max(scale.each), scale.peak_bytes / _GIB, hours, low,
-              high)],
+            [(scale.visits, len(scale.compared), scale.processes, given.threads, scale.wall,
+              statistics.fmean(scale.each), max(scale.each),
+              statistics.fmean(scale.compared) if scale.compared else None,
+              scale.peak_bytes / _GIB, hours, low, high)],
             digits=2,
         )
     ]  # fmt: skip
     text = f"{SUBJECTS} people with {VISITS} visits within {NIGHT_HOURS:g} h on this machine "
-    text += f"(extrapolated): {hours:.1f} h"
+    text += f"(extrapolated from {scale.visits} visits): {hours:.1f} h ({low:.1f} to {high:.1f})"
     text += "" if hours <= NIGHT_HOURS else f", missed by {hours - NIGHT_HOURS:.1f} h"
     marks: list[tuple[str, bool | None]] = [(text, hours <= NIGHT_HOURS)]
     peak = scale.peak_bytes / _GIB
@@ -228,8 +277,12 @@ def page_of(
         marks.append(("the same measures.tsv to the byte as without kills", restarts.same_table))
     marks.append(_gain_mark(cluster))
     if cluster:
-        rows = [(c.workers, c.visits, c.seconds, c.per_hour) for c in cluster]
-        columns = ("Dask workers", "visits", "seconds", "visits per hour")
+        memory = available_memory()
+        machine = (cores(), None if memory is None else memory / _GIB)
+        rows = [(c.workers, given.threads, c.visits, c.seconds, c.per_hour, *machine)
+                for c in cluster]  # fmt: skip
+        columns = ("Dask workers", "threads each", "visits", "seconds", "visits per hour",
+                   "cores", "memory free (GiB)")  # fmt: skip
         tables.append(Table("dask", "Warm Dask workers on this machine", columns, rows, digits=1))
     return Page(
         stem="cohort_scale",
@@ -243,8 +296,11 @@ def page_of(
         marks=marks,
         tables=tables,
         notes=[
-            f"Extrapolated: {total} visits were not run. The interval is that of the mean time of "
-            "a visit and takes visits for independent; other programs on the machine add to it.",
+            f"Extrapolated: {total} visits were not run. The interval is Student's t for the mean "
+            "of so many further visits and comparisons, taken for independent; start and tables "
+            "count once. Other programs on the machine add to all of it.",
+            "Comparing the visits of a participant is "
+            + ("part of it." if scale.compared else "no part of it: nobody has two visits."),
             "Peak: the largest resident set of any process of the run.",
         ],
     )
@@ -303,7 +359,7 @@ def measure(root: Path, place: Path, given) -> Page:
         few = people_for(visits, given.kill_exams)
         whole = run_through(root, place / "whole", few, given)
         killed = place / "killed"
-        restarts = run_killed(root, killed, few, place / "whole", whole.wall, given)
+        restarts = run_killed(root, killed, few, place / "whole", whole, given)
         print(f"{restarts.kills} kills, done after each: {restarts.done_after}", flush=True)
     cluster = []
     for workers in (1, 2) if given.dask_exams else ():

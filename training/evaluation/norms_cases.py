@@ -183,15 +183,34 @@ def site_share(values: np.ndarray, people: People) -> tuple[float, float]:
     return float(1.0 - full @ full / (without @ without)), float(np.ptp(offsets) / sd)
 
 
-def cohens_d(values: np.ndarray, people: People) -> float:
+def cohens_d(values: np.ndarray, people: People, site: bool = False) -> float:
     """Return the difference of patients and controls of one feature in residual SDs.
 
-    Adjusted for age, sex and head size; not for site, which the harmonisation had to deal with.
+    Adjusted for age, sex and head size; for the site only where asked: harmonisation has to have
+    dealt with it.
     """
     rows = np.isfinite(values)
-    X = np.column_stack([~people.control, np.ones(len(values)), people.covariates])[rows]
-    left, beta = _residuals(X.astype(float), values[rows])
+    columns = [~people.control, np.ones(len(values)), people.covariates]
+    if site:
+        sites = sorted(set(people.site[rows].tolist()))
+        columns[1] = people.site[:, None] == np.array(sites, dtype=object)
+    X = np.column_stack(columns)[rows].astype(float)
+    left, beta = _residuals(X, values[rows])
     return float(beta[0] / np.sqrt(left @ left / (rows.sum() - X.shape[1])))
+
+
+def within_sites(patient: np.ndarray, chance: np.ndarray, site: np.ndarray) -> float:
+    """Return the AUC over pairs of a patient and a control of one site, of all sites together."""
+    from sklearn.metrics import roc_auc_score
+
+    total = pairs = 0.0
+    for name in set(site.tolist()):
+        here = site == name
+        count = float(patient[here].sum() * (~patient[here]).sum())
+        if count:
+            total += count * roc_auc_score(patient[here], chance[here])
+            pairs += count
+    return total / pairs
 
 
 def _residuals(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

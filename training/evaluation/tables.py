@@ -15,6 +15,8 @@ from pathlib import Path
 
 from ..data import repository
 
+LARGE, LARGEST_KEPT = "large", 60_000
+"""Folder of attachments that git does not keep, and the bytes from which on they lie there."""
 KINDS = ("simulated", "real", "real and simulated")
 HOW = ("mirrored", "temperature")
 """How a model was asked, where that is known: the same weights give other figures otherwise."""
@@ -124,8 +126,12 @@ def write_page(page: Page, folder: Path | None = None) -> Path:
             raise ValueError(f"table {table.name}: a row does not fit the columns")
     folder = folder or results_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    for table in (*page.tables, *page.attachments):
+    for table in page.tables:
         _replace(folder / f"{page.stem}_{table.name}.tsv", _tsv(table))
+    for table in page.attachments:
+        target = folder / _attached(page, table)
+        target.parent.mkdir(exist_ok=True)
+        _replace(target, _tsv(table))
     path = folder / f"{page.stem}.md"
     _replace(path, _markdown(page))
     return path
@@ -189,10 +195,23 @@ def _markdown(page: Page) -> str:
         lines += ["", f"![{caption}]({name})", "", caption]
     if page.attachments:
         lines += ["", "## Also written", ""]
-        lines += [f"- [{t.caption}]({page.stem}_{t.name}.tsv)" for t in page.attachments]
+        lines += [f"- {_mention(page, table)}" for table in page.attachments]
     if page.notes:
         lines += ["", "## Notes", "", *(f"- {note}" for note in page.notes)]
     return "\n".join(lines) + "\n"
+
+
+def _attached(page: Page, table: Table) -> str:
+    """Place of an attachment beside the page; those too long for a clone lie in ``LARGE``."""
+    name = f"{page.stem}_{table.name}.tsv"
+    return f"{LARGE}/{name}" if len(_tsv(table)) > LARGEST_KEPT else name
+
+
+def _mention(page: Page, table: Table) -> str:
+    place = _attached(page, table)
+    if place.startswith(LARGE):
+        return f"{table.caption}: `{place}`, which the command writes and no clone holds"
+    return f"[{table.caption}]({place})"
 
 
 def _alignment(table: Table) -> list[str]:

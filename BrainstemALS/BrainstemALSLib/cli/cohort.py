@@ -9,18 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from ..errors import BrainstemALSError, ExitCode
+from .cohort_summary import group_progress, print_found, print_summary, visit_progress
 from .failures import refusals
 from .options import DebugOption, Device, DeviceOption, ModelOption
 from .output import best_effort
 
 if TYPE_CHECKING:
-    from ..cohort.discovery import Visit
     from ..cohort.participant_level import Summary
     from ..cohort.remarks import Remark
 
 _WHICH, _HOW, _FIT, _GROUP = "Which visits", "Computing", "Diffusion", "Group analysis"
+_OVER_TIME = "Change over visits"
+_ONLY_PARTICIPANT = (
+    "denoise", "gibbs", "motion", "unwarp", "phase_encoding", "register", "longitudinal", "n_procs",
+    "threads", "scheduler", "limit_minutes", "device", "model", "flip", "no_probabilities",
+)  # fmt: skip
+_CHOOSE, _ONLY_GROUP = (
+    ("participant_label", "session_label", "redo"), ("seed", "permutations", "harmonise"),
+)  # fmt: skip
+"""Options that one level alone reads; those of ``_CHOOSE`` would change what a group is."""
 _LISTS = ("--participant-label", "--participant_label", "--session-label", "--session_label")
-_MOST_REMARKS, _MOST_FAILURES = 40, 20
 
 
 class Level(StrEnum):
@@ -37,6 +46,13 @@ class Diffusion(StrEnum):
     MAPS = "maps"
     SERIES = "series"
     NONE = "none"
+
+
+class Harmonise(StrEnum):
+    """What becomes of scanners in the group analysis."""
+
+    NONE = "none"
+    COMBAT = "combat"
 
 
 class BidsAppCommand(TyperCommand):
@@ -64,7 +80,14 @@ class BidsAppCommand(TyperCommand):
 
 
 def cohort(
-    bids_dir: Annotated[Path, typer.Argument(metavar="BIDS_DIR", help="BIDS dataset.")],
+    ctx: typer.Context,
+    bids_dir: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BIDS_DIR",
+            help="BIDS dataset; for group also a folder with the tables of a cohort alone.",
+        ),
+    ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the results.")],
     level: Annotated[
         Level,
@@ -138,6 +161,15 @@ def cohort(
     register: Annotated[
         bool, typer.Option("--register/--no-register", help="See segment.", rich_help_panel=_FIT)
     ] = True,
+    longitudinal: Annotated[
+        bool,
+        typer.Option(
+            "--longitudinal/--no-longitudinal",
+            help="Compare the visits of each participant who has two or more, for changes.tsv. "
+            "Diffusion series are fitted once more for it.",
+            rich_help_panel=_OVER_TIME,
+        ),
+    ] = True,
     n_procs: Annotated[
         int | None,
         typer.Option(
@@ -170,6 +202,15 @@ def cohort(
             rich_help_panel=_HOW,
         ),
     ] = None,
+    limit_minutes: Annotated[
+        float,
+        typer.Option(
+            "--limit-minutes",
+            min=0,
+            help="A visit that takes longer fails; 0 for no limit. Not with --scheduler.",
+            rich_help_panel=_HOW,
+        ),
+    ] = 180.0,
     device: DeviceOption = Device.AUTO,
     model: ModelOption = None,
     flip: Annotated[bool, typer.Option("--flip/--no-flip", help="See segment.")] = True,
@@ -186,38 +227,57 @@ def cohort(
         int,
         typer.Option("--permutations", min=0, help="Of each contrast.", rich_help_panel=_GROUP),
     ] = 5000,
+    harmonise: Annotated[
+        Harmonise,
+        typer.Option(
+            "--harmonise",
+            help="none: the site is a covariate; combat: values are freed of it first, learnt from "
+            "controls; not where patients and controls are scanned at different scanners: it then "
+            "finds differences that are none (docs/results/group_recovery.md).",
+            rich_help_panel=_GROUP,
+        ),
+    ] = Harmonise.NONE,
     debug: DebugOption = False,
 ) -> None:
     """Process a cohort (participant) and analyse it (group); run it again to go on."""  # fmt: skip
     with refusals(debug):
-        from ..cohort.discovery import find_visits
-        from ..cohort.participant_level import SOME_FAILED, collect_only, run_participants
+        from ..cohort.discovery import find_visits, holds_images
+        from ..cohort.participant_level import run_participants
         from ..cohort.settings import Settings, model_checksums
+        from ..cohort.tables import holds_tables
 
-        remarks: list[Remark] = []
+        # Once and for all: records, workers and the group analysis see the same paths.
+        bids_dir, out = bids_dir.resolve(), out.resolve()
+        model = model and model.absolute()
+        tables_alone = holds_tables(bids_dir) and not holds_images(bids_dir)
+        _refuse_unread(ctx, level, tables_alone)
         search = {
             "diffusion": diffusion.value, "derivatives": derivatives or (), "leave_out": out,
         }  # fmt: skip
-        every = find_visits(bids_dir, remarks, **search)
         if level is Level.GROUP:
-            _group(bids_dir, out, collect_only(bids_dir, out, every, remarks), seed, permutations)
+            _group(
+                bids_dir, out, None if tables_alone else search, seed, permutations,
+                harmonise.value,
+            )  # fmt: skip
             return
+        remarks: list[Remark] = []
+        every = find_visits(bids_dir, remarks, **search)
         labels = {"participants": _split(participant_label), "sessions": _split(session_label)}
         visits = find_visits(bids_dir, [], **labels, **search)
         settings = Settings(
             device.value, model, model_checksums(model), flip, denoise, gibbs, motion, unwarp,
             phase_encoding, register, not no_probabilities,
         )  # fmt: skip
-        with _bar() as progress:
+        with visit_progress() as progress:
             summary = run_participants(
                 bids_dir, out, visits, every, settings,
-                _runner(scheduler, n_procs, threads, device.value),
-                remarks=remarks, redo=redo, progress=progress,
+                _runner(scheduler, n_procs, threads, device.value, limit_minutes),
+                remarks=remarks, redo=redo, longitudinal=longitudinal, progress=progress,
             )  # fmt: skip
         with best_effort():
-            _print(summary, every, out)
-        if summary.count("failed"):
-            raise typer.Exit(SOME_FAILED)
+            print_summary(summary)
+        if summary.count("failed") or any(each.status == "failed" for each in summary.compared):
+            raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def cohort_forget(
@@ -249,11 +309,15 @@ def _split(labels: list[str] | None) -> list[str]:
     return [part for label in labels or () for part in label.replace(",", " ").split()]
 
 
-def _runner(scheduler: str | None, wanted: int | None, threads: int | None, device: str) -> Any:
+def _runner(
+    scheduler: str | None, wanted: int | None, threads: int | None, device: str, limit: float
+) -> Any:
     def make(jobs: int) -> Any:
         if scheduler is not None:
             from ..cohort.dask_cluster import DaskCluster
 
+            if wanted is not None:
+                typer.echo("--n-procs is not used: the cluster decides with --scheduler.", err=True)
             return DaskCluster(scheduler, threads)
         from ..cohort.local import LocalPool
         from ..cohort.machine import processes_for, usable_gpus
@@ -261,101 +325,76 @@ def _runner(scheduler: str | None, wanted: int | None, threads: int | None, devi
 
         gpus = usable_gpus(device)
         processes = processes_for(jobs, wanted, len(gpus))
-        return LocalPool(processes, threads or max(1, cores() // processes), gpus)
+        return LocalPool(
+            processes, threads or max(1, cores() // processes), gpus, limit_minutes=limit
+        )
 
     return make
 
 
-def _bar() -> Any:
-    """A bar where somebody watches, else a line per visit: the log of a batch job."""
-    import sys
-    from contextlib import contextmanager
-
-    from .progress import progress_bar
-
-    @contextmanager
-    def shown() -> Any:
-        failed = 0
-        with progress_bar("Cohort") as report:
-
-            def progress(done: int, of: int, last: Any) -> None:
-                nonlocal failed
-                failed += last is not None and last.status == "failed"
-                text = f"{done} of {of} visits" + (f", {failed} failed" if failed else "")
-                report("cohort", done / of if of else 1.0, text)
-                if last is not None and not sys.stderr.isatty():
-                    with best_effort():
-                        problem = f": {last.problem}" if last.problem else ""
-                        typer.echo(f"{done}/{of} {last.key}: {last.status}{problem}")
-
-            yield progress
-
-    return shown()
-
-
-def _print(summary: Summary, every: list[Visit], out: Path) -> None:
-    typer.echo(
-        f"{summary.count('done')} visits processed, {summary.count('unchanged')} unchanged, "
-        f"{summary.count('failed')} failed; {len(summary.cohort.measures)} measures of "
-        f"{summary.cohort.measures.participant_id.nunique()} participants."
-    )
-    if summary.cohort.simulated:
-        typer.echo("SIMULATED: this dataset says that its people are simulated.")
-    failures = [outcome for outcome in summary.outcomes if outcome.status == "failed"]
-    if failures:
-        _table("Failed", [(f.key, f.problem, f.remedy) for f in failures[:_MOST_FAILURES]])
-    _print_remarks(summary)
-    left = sum(row["status"] not in ("done", "failed") for row in summary.rows)
-    if left:
-        typer.echo(f"Of the dataset's {len(every)} visits, {left} have no results yet or no T1.")
-    typer.echo("Look at summary.tsv and remarks.tsv; the measures are in measures.tsv.")
+def _refuse_unread(ctx: typer.Context, level: Level, tables_alone: bool) -> None:
+    """Refuse or name the options that were given and that this level does not read."""
+    given = {
+        param.name: param.opts[0] for param in ctx.command.params
+        if param.name and getattr(ctx.get_parameter_source(param.name), "name", "") == "COMMANDLINE"
+    }  # fmt: skip
+    if level is Level.PARTICIPANT:
+        if tables_alone:
+            raise BrainstemALSError(
+                ctx.params["bids_dir"], "it holds the tables of a cohort and no images",
+                "Name a BIDS dataset, or give the level group.", ExitCode.USAGE,
+            )  # fmt: skip
+        unread = _ONLY_GROUP
+    else:
+        if chosen := [given[name] for name in _CHOOSE if name in given]:
+            raise BrainstemALSError(
+                ", ".join(chosen), "the group level takes all results as they are",
+                "Leave it out, or give it to the level participant.", ExitCode.USAGE,
+            )  # fmt: skip
+        unread = (*_ONLY_PARTICIPANT, *(("diffusion", "derivatives") if tables_alone else ()))
+    if names := [given[name] for name in unread if name in given]:
+        with best_effort():
+            where = " with tables alone" if level is Level.GROUP and tables_alone else ""
+            typer.echo(f"Not used at the level {level.value}{where}: {', '.join(names)}.", err=True)
 
 
-def _print_remarks(summary: Summary) -> None:
-    from ..cohort.remarks import summary_lines
-
-    lines = summary_lines(summary.remarks)
-    for line in lines[:_MOST_REMARKS]:
-        typer.echo(f"- {line}")
-    if len(lines) > _MOST_REMARKS:
-        typer.echo(f"- and {len(lines) - _MOST_REMARKS} more in remarks.tsv")
-
-
-def _table(title: str, rows: list[tuple[str, str, str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("visit", "why", "what to do", title=title, box=box.SIMPLE, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-
-
-def _group(bids_dir: Path, out: Path, summary: Summary, seed: int, permutations: int) -> None:
+def _group(
+    source: Path,
+    out: Path,
+    search: dict[str, Any] | None,
+    seed: int,
+    permutations: int,
+    harmonise: str,
+) -> None:
+    """Analyse a dataset's results; or, without ``search``, the tables in ``source``."""
+    from ..cohort.discovery import find_visits
     from ..cohort.forget import GROUP
+    from ..cohort.participant_level import collect_only, read_only
+    from ..cohort.tables import DESCRIPTION
     from ..cohort_analysis.group import run_group
-    from ..cohort_analysis.options import REAL, SIMULATED, GroupOptions
+    from ..cohort_analysis.options import REAL, SIMULATED, UNSTATED, GroupOptions
 
-    with best_effort():
-        lacking = [row for row in summary.rows if row["status"] != "done"]
-        if lacking:
-            typer.echo(
-                f"The participant level is incomplete: {len(lacking)} of {len(summary.rows)} "
-                "visits have no results (summary.tsv says why). Going on with the others."
-            )
-        _print_remarks(summary)
-    options = GroupOptions(
-        seed=seed, permutations=permutations,
-        source=SIMULATED if summary.cohort.simulated else REAL,
-        command="brainstem-als cohort BIDS_DIR OUT group "
-        f"--seed {seed} --permutations {permutations}",
-    )  # fmt: skip
-    from .progress import progress_bar
+    # Tables without a description are not taken for real people's.
+    stated = search is not None or (source / DESCRIPTION).is_file()
 
-    with progress_bar("Group") as report:
-        written = run_group(
-            summary.cohort, out / GROUP, options, lambda text: report("group", 0.5, text)
-        )
-    with best_effort():
-        typer.echo(f"Wrote {len(written)} files. Read first: {GROUP}/{written[0].name}")
+    def analyse(found: Summary) -> None:
+        with best_effort():
+            print_found(found)
+        options = GroupOptions(
+            seed=seed, permutations=permutations, harmonise=harmonise,
+            source=SIMULATED if found.cohort.simulated else REAL if stated else UNSTATED,
+            command=f"brainstem-als cohort {'TABLES' if search is None else 'BIDS_DIR'} OUT group "
+            f"--seed {seed} --permutations {permutations} --harmonise {harmonise}",
+        )  # fmt: skip
+        with group_progress() as say:
+            changes = source if search is None else out
+            written = run_group(found.cohort, out / GROUP, options, say, changes)
+        with best_effort():
+            typer.echo(f"Wrote {len(written)} files. Read first: {GROUP}/{written[0].name}")
+
+    if search is None:
+        read_only(source, out, analyse)
+        return
+    remarks: list[Remark] = []
+    every = find_visits(source, remarks, **search)
+    collect_only(source, out, every, remarks, analyse)

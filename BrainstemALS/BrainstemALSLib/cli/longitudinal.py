@@ -85,7 +85,7 @@ def longitudinal(
         with best_effort():
             for change in result.changes:
                 if change.measure == "volume" and change.structure in _SHOWN:
-                    typer.echo(_line(change))
+                    typer.echo(change_line(change))
             for finding in result.findings:
                 typer.echo(f"{finding.severity}: {finding.message} {finding.action}")
             typer.echo(f"Wrote the results to {out}")
@@ -105,7 +105,10 @@ def read_months(text: str) -> list[float]:
         raise _usage("--months", "a time is not a number") from None
 
 
-def _line(change) -> str:
+def change_line(change) -> str:
+    """Return a change of volume as it is shown."""
+    if change.change_per_year is None:
+        return f"{change.structure}: no change is given, the visits differ in scanner or contrast"
     if change.low is None:
         return f"{change.structure}: {change.change_per_year:+.2f} %/year, error not known"
     word = "beyond" if change.beyond_error else "within"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .cells import Number, Read
 from .columns import PARTICIPANT_COLUMNS, VISIT_COLUMNS, column_of, looks_personal
-from .discovery import Visit
+from .discovery import Visit, is_participant
 from .people import Row, merged, merged_visits
 from .raw_table import RawTable, read_raw
 from .remarks import Remark
@@ -43,9 +43,12 @@ def read_clinical(
     people: list[tuple[int, Row]] = []
     raw = read_raw(root / PARTICIPANTS_FILE, PARTICIPANTS_FILE, remarks)
     if raw is None:
+        what = (
+            "nothing could be read" if (root / PARTICIPANTS_FILE).is_file() else "it is not there"
+        )
         remarks.append(
             Remark(
-                PARTICIPANTS_FILE, "it is not there, so there are no groups, ages and sexes",
+                PARTICIPANTS_FILE, f"{what}, so there are no groups, ages and sexes",
                 "Write it: participant_id, group (HC, ALS, MIMIC), age (years), sex (M, F), site.",
                 "missing",
             )
@@ -53,7 +56,6 @@ def read_clinical(
     else:
         people = _read(raw, PARTICIPANT_COLUMNS, "participant_id", remarks)
         _missing_columns(raw, remarks)
-    participants = merged(people, visits, raw is not None, remarks)
     found: list[tuple[str, int, Row]] = []
     for path, name in _visit_tables(root):
         table = read_raw(path, name, remarks)
@@ -63,6 +65,12 @@ def read_clinical(
         rows = _read(table, VISIT_COLUMNS, "session_id", remarks, owner)
         found += [(name, number, row) for number, row in rows]
     rows = merged_visits(found, visits, remarks)
+    participants = merged(people, visits, raw is not None, remarks)
+    known = {row["participant_id"] for row in participants}
+    # Whom only a table of visits names: remarked there, and in every table like the others.
+    lacking = dict.fromkeys(str(row["participant_id"]) for row in rows)
+    participants += [{"participant_id": name} for name in lacking if name not in known]
+    participants.sort(key=lambda row: str(row["participant_id"]))
     groups = {str(row["participant_id"]): row.get("group") for row in participants}
     completed(rows, groups, remarks)
     _ages(participants, rows)
@@ -71,7 +79,9 @@ def read_clinical(
 
 def _visit_tables(root: Path) -> list[tuple[Path, str]]:
     own = [root / "visits.tsv", *sorted((root / "phenotype").glob("*.tsv"))]
-    sessions = sorted(root.glob("sub-*/sub-*_sessions.tsv"))
+    sessions = sorted(
+        path for path in root.glob("sub-*/sub-*_sessions.tsv") if is_participant(path.parent.name)
+    )
     found = [path for path in (*own, *sessions) if path.is_file() or path.is_symlink()]
     return [(path, path.relative_to(root).as_posix()) for path in found]
 
@@ -97,10 +107,11 @@ def _read(
 ) -> list[tuple[int, Row]]:
     """Rows of a table with our columns; those without an id are left out and named."""
     ours = {name: column_of(name, dict(known)) for name in dict.fromkeys(raw.columns) if name}
-    _say_unused(raw, ours, remarks)
+    _say_unused(raw, ours, known, remarks)
     rows = []
     for number, cells in raw.rows:
-        ids = {ours[name][0]: cell for name, cell in cells.items() if ours[name][0]}
+        # Of two columns of one meaning the first counts, as is remarked.
+        ids = {ours[name][0]: cell for name, cell in reversed(cells.items()) if ours[name][0]}
         participant = owner or _labelled("sub", ids.get("participant_id"), raw, number, remarks)
         if participant is None:
             continue
@@ -135,7 +146,12 @@ def _cell(kind: object, text: str, unit: str, levels: dict[str, str] | None) -> 
     return kind.read(text, levels) if hasattr(kind, "names") else kind.read(text)
 
 
-def _say_unused(raw: RawTable, ours: dict[str, tuple[str, str]], remarks: list[Remark]) -> None:
+def _say_unused(
+    raw: RawTable,
+    ours: dict[str, tuple[str, str]],
+    known: Mapping[str, object],
+    remarks: list[Remark],
+) -> None:
     taken: dict[str, str] = {}
     for name, (column, _) in ours.items():
         if not column and looks_personal(name):
@@ -146,12 +162,15 @@ def _say_unused(raw: RawTable, ours: dict[str, tuple[str, str]], remarks: list[R
                 )
             )  # fmt: skip
         elif not column and name not in _NOT_READ:
-            remarks.append(
-                Remark(
-                    raw.file, "the column is not known and was not read",
-                    "Nothing, or call it as the user guide does.", "left out", 1, name,
-                )
+            elsewhere = known is PARTICIPANT_COLUMNS and column_of(name, dict(VISIT_COLUMNS))[0]
+            problem, remedy = (
+                ("the column is one of visits and was not read",
+                 "Put it in sub-*_sessions.tsv or visits.tsv, beside the session it is of.")
+                if elsewhere
+                else ("the column is not known and was not read",
+                      "Nothing, or call it as docs/cohort.md does.")
             )  # fmt: skip
+            remarks.append(Remark(raw.file, problem, remedy, "left out", 1, name))
         elif column in taken:
             remarks.append(
                 Remark(

@@ -8,18 +8,19 @@ from pathlib import Path
 
 from ..durability import write_whole
 from ..errors import BrainstemALSError, ExitCode
+from ..imaging.staging import unwritable
 from ..report.derivatives import BIDS_VERSION
 from ..report.statements import RESEARCH_USE
 from .clinical import read_clinical
 from .discovery import Visit
 from .exam_measures import exam_rows
+from .out_folder import SOFTWARE
 from .people import Row
+from .people_said import say_composition
 from .remarks import Remark
+from .results_said import say_lost_diffusion, say_outdated, say_same_image
 from .run_record import RunRecord, all_records
 from .tables import DESCRIPTION, MEASURES, NUMBERS, PARTICIPANTS, VISITS, Cohort, is_simulated
-
-FEW_AT_SITE = 2
-"""Participants that a site needs for its effect to be told from theirs at all."""
 
 
 def build_cohort(root: Path, out: Path, visits: Sequence[Visit], remarks: list[Remark]) -> Cohort:
@@ -44,11 +45,14 @@ def build_cohort(root: Path, out: Path, visits: Sequence[Visit], remarks: list[R
 
     records = all_records(out)
     people, clinical = read_clinical(root, visits, remarks)
-    _say_orphans(records, people, remarks)
+    _say_orphans(records, people, clinical, remarks)
+    say_outdated(records, visits, root, remarks)
     rows: list[Row] = []
     for record in records:
         try:
-            rows += exam_rows(record.path.parent, record.stem, record.participant, record.session)
+            own = exam_rows(record.path.parent, record.stem, record.participant, record.session)
+            rows += own
+            say_lost_diffusion(record, own, remarks)
         except (OSError, ValueError, KeyError):
             remarks.append(
                 Remark(
@@ -56,8 +60,8 @@ def build_cohort(root: Path, out: Path, visits: Sequence[Visit], remarks: list[R
                     "left out", participant=record.participant, session=record.session,
                 )
             )  # fmt: skip
-    _say_same_image(records, remarks)
-    say_composition(people, remarks)
+    say_same_image(records, remarks)
+    say_composition(people, {str(row["participant_id"]) for row in rows}, remarks)
     frame = pd.DataFrame(rows, columns=list(MEASURES))
     keys = ["participant_id", "session_id", "measure", "structure"]
     return Cohort(
@@ -87,43 +91,19 @@ def describe(out: Path, simulated: bool) -> None:
         "Name": "Brainstem measures of a cohort",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
-        "GeneratedBy": [
-            {"Name": "BrainstemALS", "Version": __version__, "Description": RESEARCH_USE}
-        ],
+        "GeneratedBy": [{"Name": SOFTWARE, "Version": __version__, "Description": RESEARCH_USE}],
         **({"source": "simulated", "simulated": True} if simulated else {}),
     }
-    write_whole(out / DESCRIPTION, (json.dumps(content, indent=2) + "\n").encode())
+    try:
+        write_whole(out / DESCRIPTION, (json.dumps(content, indent=2) + "\n").encode())
+    except OSError:
+        raise unwritable(out) from None
 
 
-def say_composition(people: Sequence[Row], remarks: list[Remark]) -> None:
-    """Name groups without anybody and sites with a single participant."""
-    groups = [row.get("group") for row in people]
-    if any(group is not None for group in groups):
-        for group in ("HC", "ALS"):
-            if group not in groups:
-                remarks.append(
-                    Remark(
-                        "participants.tsv", f"the group {group} has no participant",
-                        "Comparisons with it are not made.", "note", column="group",
-                    )
-                )  # fmt: skip
-    sites = [str(row["site"]) for row in people if row.get("site") is not None]
-    for site in sorted(set(sites)):
-        if sites.count(site) < FEW_AT_SITE and len(set(sites)) > 1:
-            remarks.append(
-                Remark(
-                    "participants.tsv", "a site has a single participant",
-                    "Analyses that adjust for the site cannot use this participant.", "note",
-                    column="site",
-                    participant=next(
-                        str(row["participant_id"]) for row in people if row.get("site") == site
-                    ),
-                )
-            )  # fmt: skip
-
-
-def _say_orphans(records: Sequence[RunRecord], people: list[Row], remarks: list[Remark]) -> None:
-    """Results of people whom the dataset no longer has: kept, and named."""
+def _say_orphans(
+    records: Sequence[RunRecord], people: list[Row], visits: list[Row], remarks: list[Remark]
+) -> None:
+    """Results of people and visits that the dataset no longer has: kept, and named."""
     known = {row["participant_id"] for row in people}
     for participant in sorted({record.participant for record in records} - known):
         people.append({"participant_id": participant})
@@ -135,21 +115,16 @@ def _say_orphans(records: Sequence[RunRecord], people: list[Row], remarks: list[
             )
         )  # fmt: skip
     people.sort(key=lambda row: str(row["participant_id"]))
-
-
-def _say_same_image(records: Sequence[RunRecord], remarks: list[Remark]) -> None:
-    """The same T1 twice is one visit twice, or one person under two names."""
-    first: dict[str, RunRecord] = {}
+    there = {(row["participant_id"], row["session_id"]) for row in visits}
     for record in records:
-        checksum = record.t1_checksum()
-        if not checksum:
+        if (record.participant, record.session) in there:
             continue
-        same = first.setdefault(checksum, record)
-        if same is not record:
+        visits.append({"participant_id": record.participant, "session_id": record.session})
+        if record.participant in known:
             remarks.append(
                 Remark(
-                    record.path.name, f"its T1 is that of {same.stem}, bit for bit",
-                    "Leave one of them; both were kept.", "kept",
+                    record.session, "there are results of the visit, but no images",
+                    "Delete its folder of results, or put the images back.", "kept",
                     participant=record.participant, session=record.session,
                 )
             )  # fmt: skip

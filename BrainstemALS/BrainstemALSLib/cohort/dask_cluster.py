@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..errors import BrainstemALSError, ExitCode
-from .job import FAILED, Job, Outcome, run_job
+from .job import FAILED, Job, Outcome, run_job, sweep
 from .warm import cores, limit_threads
 
-_CONNECT_S, _PROBE_S = 15.0, 120.0
+_CONNECT_S, _POLL_S, _LOOK_S = 15.0, 0.1, 30.0
+_NOBODY_S = 3600.0
+"""A cluster without workers for so long gets none: batch jobs may wait for a while (own choice)."""
+_LOGGERS = ("distributed", "distributed.client", "distributed.core", "distributed.utils",
+            "distributed.worker", "asyncio")  # fmt: skip
 
 
 class DaskCluster:
@@ -30,20 +36,23 @@ class DaskCluster:
     def __init__(self, address: str, threads: int | None = None):
         self._address, self._threads = address, threads
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        """Yield how each job ended, as they end.
+    def run(
+        self, jobs: Iterable[Job], then: Callable[[Outcome], Iterable[Job]] | None = None
+    ) -> Iterator[Outcome]:
+        """Yield how each job ended, as they end; ``then`` returns the jobs that one makes ready.
 
         Raises
         ------
         BrainstemALSError
             MISSING_PACKAGE: no dask.distributed here. USAGE: no scheduler at the address, no
-            worker, or workers that see other folders or have another version.
+            worker, or workers that see other folders or have another version. UNEXPECTED: the
+            scheduler is gone, or no worker came back; what is done stays.
         """
         jobs = list(jobs)
         client = self._connected()
         try:
             _check_workers(client, jobs)
-            yield from self._results(client, jobs)
+            yield from self._results(client, jobs, then or (lambda outcome: ()))
         finally:
             # What is still waiting is forgotten with the client; what runs ends and is found done.
             client.close(timeout=_CONNECT_S)
@@ -57,6 +66,9 @@ class DaskCluster:
             )  # fmt: skip
         from distributed import Client
 
+        # What it writes about lost connections are pages of code lines; ours is a sentence.
+        for name in _LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         kind = "scheduler_file" if Path(self._address).is_file() else "address"
         try:
             return Client(**{kind: self._address}, timeout=_CONNECT_S, set_as_default=False)
@@ -66,28 +78,41 @@ class DaskCluster:
                 "Check the address, as the scheduler prints it, and that it runs.",
             ) from error
 
-    def _results(self, client: Any, jobs: list[Job]) -> Iterator[Outcome]:
+    def _results(
+        self, client: Any, jobs: list[Job], then: Callable[[Outcome], Iterable[Job]]
+    ) -> Iterator[Outcome]:
         from distributed import as_completed
 
         token = uuid.uuid4().hex[:8]
-        futures = {
-            client.submit(
-                run_there, job, self._threads, key=f"{job.visit.key}-{token}", pure=False
-            ): job
-            for job in jobs
-        }
-        for future in as_completed(list(futures), loop=client.loop):
+
+        def submitted(job: Job) -> Any:
+            key = f"{job.visit.key}-{token}"
+            return client.submit(run_there, job, self._threads, key=key, pure=False)
+
+        futures = {submitted(job): job for job in jobs}
+        completed = as_completed(list(futures), loop=client.loop)
+        while futures:
+            _wait_for(completed, client)
+            future = next(completed)
             job = futures.pop(future)
+            if future.cancelled() or client.status != "running":
+                # We cancel nothing: the scheduler has lost its work, and with it every visit.
+                raise _gone("the Dask scheduler is gone", "Start it and its workers")
             try:
-                yield future.result()
+                outcome = future.result()
             except Exception as problem:
+                sweep(job)
                 # ``run_job`` does not raise: the worker died, or could not read what was sent.
-                yield Outcome(
+                outcome = Outcome(
                     job.visit.key, FAILED, f"its Dask worker failed ({type(problem).__name__})",
                     "Look at the worker's log; give it more memory (2.5 GiB each thread).",
                     int(ExitCode.UNEXPECTED),
                 )  # fmt: skip
             future.release()
+            more = {submitted(job): job for job in then(outcome)}
+            futures |= more
+            completed.update(list(more))
+            yield outcome
 
 
 def run_there(job: Job, threads: int | None = None) -> Outcome:
@@ -97,6 +122,30 @@ def run_there(job: Job, threads: int | None = None) -> Outcome:
     lanes = max(1, int(get_worker().state.nthreads))
     limit_threads(threads or max(1, cores() // lanes))
     return run_job(job)
+
+
+def _wait_for(completed: Any, client: Any) -> None:
+    """Return when a job has ended; refuse to wait for workers that do not come back."""
+    alone_since, looked = None, time.monotonic()
+    while not completed.has_ready():
+        time.sleep(_POLL_S)
+        now = time.monotonic()
+        if now - looked < _LOOK_S:
+            continue
+        looked = now
+        if client.scheduler_info().get("workers"):
+            alone_since = None
+        elif alone_since is None:
+            alone_since = now
+        elif now - alone_since > _NOBODY_S:
+            raise _gone("its cluster has no workers any more", "Start workers")
+
+
+def _gone(problem: str, remedy: str) -> BrainstemALSError:
+    return BrainstemALSError(
+        "--scheduler", problem, f"{remedy}, then run the same command again: what is done stays.",
+        ExitCode.UNEXPECTED,
+    )  # fmt: skip
 
 
 def _check_workers(client: Any, jobs: list[Job]) -> None:

@@ -16,6 +16,10 @@ ONLY_SESSION = "ses-01"
 """What tables call the visit of a participant without session folders (own choice)."""
 DIFFUSION = ("auto", "maps", "series", "none")
 _NIFTI = (".nii.gz", ".nii")
+# What git-annex (datalad) and git-lfs leave in the place of a file that was not fetched.
+_POINTERS = (b"/annex/objects/", b"../", b".git/annex/", b"version https://git-lfs")
+_POINTER_BYTES = 1024
+_ENTITY = re.compile(r"(sub|ses)-([A-Za-z0-9+]+)(?=_)")
 # The maps of BIDS derivatives: param-fa_dwimap (BEP016), mdp-FA, desc-FA, or a plain _FA.
 _MAP = r"(^|_)(?:(?:param|mdp|desc)-)?{}(_dwimap|_mdp|_dwi|_map)?$"
 _OTHER_SPACE = re.compile(r"_space-(?!T1w|ACPC|dwi|orig|individual|native)", re.IGNORECASE)
@@ -78,7 +82,8 @@ def find_visits(
     Parameters
     ----------
     root : Path
-        BIDS dataset.
+        BIDS dataset; however it is written, the visits' paths are absolute and without links above
+        it.
     remarks : list of Remark
         Gets what was found.
     participants, sessions : sequence of str
@@ -103,7 +108,10 @@ def find_visits(
     """
     if not root.is_dir():
         raise _refused(root, "there is no such folder", "Name the folder of a BIDS dataset.")
+    # Records name files within the dataset, and workers elsewhere have another working directory.
+    root = root.resolve()
     people = _folders(root, _SUBJECT)
+    _say_odd_names(root, "sub", people, remarks)
     if not people:
         raise _refused(
             root, "it has no folders of participants (sub-...)",
@@ -146,6 +154,7 @@ def _wanted(prefix: str, labels: Sequence[str], there: set[str]) -> set[str]:
 
 def _visits_of(person: Path, remarks: list[Remark]) -> list[tuple[Path, str]]:
     sessions = _folders(person, _SESSION)
+    _say_odd_names(person, "ses", sessions, remarks, person.name)
     own = any((person / kind).is_dir() for kind in ("anat", "dwi"))
     if sessions and own:
         remarks.append(
@@ -173,14 +182,22 @@ def _visit(
 
     t1 = _images(folder / "anat", "T1w")
     series = _images(folder / "dwi", "dwi")
-    for image in (*t1, *series):
-        if not image.is_file():
-            remark(
-                "an image is a link to a file that is not there", "Fetch it (datalad get).",
-                "missing",
-            )  # fmt: skip
-    has_t1 = any(image.is_file() for image in t1)
-    if not has_t1:
+    if any(not is_there(image) for image in (*t1, *series)):
+        remark(
+            "an image is a link to a file that is not there", "Fetch it (datalad get).", "missing"
+        )
+    strange = {
+        kind for kind, images in (("T1w", t1), ("dwi", series)) for image in images
+        if _of_another(image, participant, folder)
+    }  # fmt: skip
+    if strange:
+        remark(
+            f"images ({', '.join(sorted(strange))}) are named after another participant or session",
+            "Find out whose they are: rename or move them; none of this kind was used.",
+            "left out",
+        )
+    has_t1 = any(is_there(image) for image in t1) and "T1w" not in strange
+    if not has_t1 and "T1w" not in strange:
         remark(
             "there is no T1-weighted image (anat/*_T1w.nii.gz)",
             "Add it; the visit was not segmented.", "left out",
@@ -189,11 +206,86 @@ def _visit(
     if diffusion in ("auto", "maps"):
         relative = Path(participant, *((folder.name,) if folder.name != participant else ()))
         for pipeline in pipelines:
-            maps = _maps(pipeline / relative)
+            maps, lacking = _maps(pipeline / relative)
+            if lacking:
+                remark(
+                    "a diffusion map is a link to a file that is not there",
+                    "Fetch it (datalad get).", "missing",
+                )  # fmt: skip
             if maps:
                 break
-    has_series = any(image.is_file() for image in series) and diffusion in ("auto", "series")
+    has_series = any(is_there(image) for image in series) and diffusion in ("auto", "series")
+    has_series = has_series and "dwi" not in strange
     return Visit(participant, session, folder, has_t1, has_series and not maps, **maps)
+
+
+def is_participant(name: str) -> bool:
+    """Whether a folder is called as BIDS calls a participant's."""
+    return _SUBJECT.fullmatch(name) is not None
+
+
+def is_there(image: Path) -> bool:
+    """Whether an image is a file, and not what stands for one that was not fetched."""
+    try:
+        if not image.is_file():
+            return False
+        if image.stat().st_size > _POINTER_BYTES:
+            return True
+        return not image.read_bytes().startswith(_POINTERS)
+    except OSError:
+        return True  # whoever reads it says what is wrong
+
+
+def _of_another(image: Path, participant: str, folder: Path) -> bool:
+    """Whether an image's name contradicts the folders that it lies in."""
+    named = {prefix: f"{prefix}-{label}" for prefix, label in _ENTITY.findall(image.name)}
+    session = folder.name if folder.name != participant else None
+    return named.get("sub", participant) != participant or (
+        session is not None and named.get("ses", session) != session
+    )
+
+
+def _say_odd_names(
+    folder: Path, prefix: str, taken: list[Path], remarks: list[Remark], participant: str = ""
+) -> None:
+    """Name folders that look like participants or sessions and are not, by their number alone.
+
+    What is no label may be a name.
+    """
+    odd = [
+        path for path in folder.iterdir()
+        if path.name.lower().startswith(prefix) and path not in taken and path.is_dir()
+    ]  # fmt: skip
+    if odd:
+        remarks.append(
+            Remark(
+                participant or "dataset",
+                f"folders that begin with {prefix} have no names that BIDS allows ({len(odd)})",
+                f"Call them {prefix}- and letters or digits; they were not read.", "left out",
+                participant=participant,
+            )
+        )  # fmt: skip
+    labels = [path.name.lower() for path in taken]
+    for path in taken:
+        if labels.count(path.name.lower()) > 1:
+            remarks.append(
+                Remark(
+                    participant or "dataset", "two labels differ in capitals alone",
+                    "Change one: Windows and macOS cannot keep them apart.", "kept",
+                    participant=participant or path.name,
+                )
+            )  # fmt: skip
+
+
+def holds_images(root: Path) -> bool:
+    """Whether a folder holds a T1 or a diffusion series of anybody; our own results are none."""
+    return any(
+        "_desc-brainstem_" not in image.name
+        for person in _folders(root, _SUBJECT)
+        for visit in (person, *_folders(person, _SESSION))
+        for kind, suffix in (("anat", "T1w"), ("dwi", "dwi"))
+        for image in _images(visit / kind, suffix)
+    )
 
 
 def _images(folder: Path, suffix: str) -> list[Path]:
@@ -210,25 +302,31 @@ def _pipelines(root: Path, derivatives: Iterable[Path], leave_out: Path | None) 
             raise _refused(folder, "there is no such folder", "Check --derivatives.")
     own = root / "derivatives"
     found = [
-        *derivatives,
+        *(folder.resolve() for folder in derivatives),
         *(sorted(p for p in own.iterdir() if p.is_dir()) if own.is_dir() else []),
     ]
     ours = None if leave_out is None else leave_out.resolve()
     return [path for path in (*found, root) if path.resolve() != ours]
 
 
-def _maps(folder: Path) -> dict[str, Path]:
-    """FA and MD of one visit of one pipeline; those on a template are passed over."""
+def _maps(folder: Path) -> tuple[dict[str, Path], bool]:
+    """FA and MD of one visit of one pipeline, and whether one is a link to nothing.
+
+    Those on a template are passed over.
+    """
     found: dict[str, Path] = {}
+    lacking = False
     for kind in ("dwi", "anat"):
         for path in sorted((folder / kind).glob("sub-*.nii*")) if (folder / kind).is_dir() else ():
             stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
-            if not path.is_file() or "_desc-brainstem" in stem or _OTHER_SPACE.search(stem):
+            if "_desc-brainstem" in stem or _OTHER_SPACE.search(stem):
                 continue
             for name in ("fa", "md"):
                 if re.search(_MAP.format(name), stem, re.IGNORECASE):
-                    found.setdefault(name, path)
-    return found
+                    lacking = lacking or not is_there(path)
+                    if is_there(path):
+                        found.setdefault(name, path)
+    return found, lacking
 
 
 def _say_mixed(visits: Sequence[Visit], diffusion: str, remarks: list[Remark]) -> None:
@@ -262,7 +360,10 @@ def input_files(visit: Visit, root: Path) -> list[Path]:
 
 def name_within(path: Path, root: Path) -> str:
     """Return a file's name within the dataset; of one outside, only its own name."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    for base in (root, root.resolve()):
+        if path.is_relative_to(base):
+            return path.relative_to(base).as_posix()
+    return path.name
 
 
 def _refused(folder: Path, problem: str, remedy: str) -> BrainstemALSError:

@@ -16,7 +16,12 @@ from .tables import UNITS
 
 NORMAL_QUARTILE = 0.6744897501960817
 """Standard normal quantile of 0.75: half of a normal distribution lies within +- so many SD."""
-_OF_DIFFUSION = (
+OUTLINE_SHARE = 0.35
+"""What is left of an outline's error in the volume, because it cancels along the outline. With it
+no structure's error on simulated images is larger than what is stated (docs/results/
+imaging_cohort_structures.tsv, last column at most 1); real images were not available, and their
+errors will be larger."""
+OF_DIFFUSION = (
     "diffusion_", "dwi_", "registration_", "distortion_", "phase_encoding", "gradients_", "high_b",
     "negative_eigenvalues", "lost_slices", "motion_not", "not_denoised", "few_directions",
     "bvec_", "fa_", "md_", "ad_", "rd_", "v1_",
@@ -31,10 +36,10 @@ Row = dict[str, Any]
 def exam_rows(folder: Path, stem: str, participant: str, session: str) -> list[Row]:
     """Return the rows of one exam, as ``tables.MEASURES``.
 
-    Volumes are the soft ones. Their uncertainty is ``half_range / 0.674``: were the outline's place
-    normally distributed and wrong everywhere alike, the outlines of probability 0.25 and 0.75 would
-    be its quartiles. It is an own choice and rather too large, because errors of an outline cancel
-    in part; of the intracranial volume none is known. What a structure of tier C has no volume of
+    Volumes are the soft ones. Their uncertainty is ``OUTLINE_SHARE * half_range / 0.674``: were the
+    outline's place normally distributed and wrong everywhere alike, the outlines of probability
+    0.25 and 0.75 would be its quartiles; most of that cancels along the outline. Of the
+    intracranial volume none is known. What a structure of tier C has no volume of
     has no row. Quality: a finding of severity ``error`` makes ``bad``, a ``warning`` makes
     ``warning``; of a whole exam or a composite also for what belongs to it, and of a region, where
     it is an error, for the whole brainstem. Findings of the diffusion say nothing of volumes.
@@ -98,7 +103,7 @@ def quality_of(structure: str, measure: str, findings: Iterable[dict[str, Any]])
         word = _WORDS.get(finding["severity"])
         if word is None or _RANK[word] <= _RANK[worst]:
             continue
-        if finding["code"].startswith(_OF_DIFFUSION) and measure.startswith("volume"):
+        if finding["code"].startswith(OF_DIFFUSION) and measure.startswith("volume"):
             continue
         about = finding["structure"]
         keys = [structure]
@@ -129,7 +134,7 @@ def _volumes(path: Path) -> Iterator[Row]:
         value = _number(line["volume_soft_mm3"])
         if value is not None:
             half = _number(line["half_range_mm3"])
-            spread = None if half is None else half / NORMAL_QUARTILE
+            spread = None if half is None else OUTLINE_SHARE * half / NORMAL_QUARTILE
             yield _row(line["key"], "volume", value, spread)
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
+from ..durability import write_whole
 from ..errors import BrainstemALSError, ExitCode
+from ..file_lock import LockUnsupportedError, is_held
 from ..imaging.staging import unwritable
+from .changes import PARQUET, TABLE, read_changes
 from .job import LOCKS, LOGS
-from .participant_level import REMARKS, SUMMARY, only_run, write_table
-from .tables import FILES, read_cohort, write_cohort
+from .out_folder import only_run
+from .participant_level import write_table
+from .tables import MEASURES, holds_tables, ordered, read_cohort
 
 GROUP = "group"
 """Folder of the group results within the output folder."""
@@ -39,6 +45,7 @@ def forget(out: Path, participant: str) -> list[str]:
         USAGE: nothing of the participant is there. OUTPUT_REFUSED: a run works in the folder, or it
         cannot be written to.
     """
+    out = out.resolve()
     name = f"sub-{participant.removeprefix('sub-')}"
     if not out.is_dir():
         raise BrainstemALSError(
@@ -46,13 +53,11 @@ def forget(out: Path, participant: str) -> list[str]:
         )
     changed: list[str] = []
     with only_run(out):
+        _refuse_busy(out, name)
         try:
             # Tables first: were this interrupted, the folder would still show that it has to be
-            # done again.
+            # done again. Rows as text, so that a damaged table keeps nobody.
             changed += _tables(out, name)
-            for table in (SUMMARY, REMARKS):
-                if _rows_out(out / table, name):
-                    changed.append(table)
             for path in [*_own(out / LOGS, name), *_own(out / LOCKS, name)]:
                 path.unlink(missing_ok=True)
                 changed.append(path.relative_to(out).as_posix())
@@ -65,6 +70,12 @@ def forget(out: Path, participant: str) -> list[str]:
                 changed.append(name)
         except OSError:
             raise unwritable(out) from None
+    if not changed and (out / GROUP).is_dir() and not holds_tables(out):
+        raise BrainstemALSError(
+            name, "nothing here tells who took part in the group results",
+            f"They are of tables elsewhere: delete the folder {GROUP} where the participant was in "
+            "them.", ExitCode.USAGE,
+        )  # fmt: skip
     if not changed:
         raise BrainstemALSError(
             name, "nothing of this participant is in the folder",
@@ -73,25 +84,48 @@ def forget(out: Path, participant: str) -> list[str]:
     return changed
 
 
+def _refuse_busy(out: Path, participant: str) -> None:
+    """A worker of a cluster may outlive its run, and would bring the participant back."""
+    for lock in _own(out / LOCKS, participant):
+        with suppress(LockUnsupportedError, OSError):
+            if is_held(lock):
+                raise BrainstemALSError(
+                    participant, "a process still works on this participant",
+                    "Wait for it, or end it; then run the same command again.",
+                    ExitCode.OUTPUT_REFUSED,
+                )  # fmt: skip
+
+
 def _tables(out: Path, participant: str) -> list[str]:
-    if not all((out / f"{name}.tsv").is_file() for name in FILES):
-        return []
-    cohort = read_cohort(out)
-    kept = {name: getattr(cohort, name) for name in FILES}
-    kept = {name: table[table.participant_id != participant] for name, table in kept.items()}
-    changed = [name for name, table in kept.items() if len(table) < len(getattr(cohort, name))]
-    if not changed:
-        return []
-    # A Parquet file that cannot be written again here must not keep what the others forget.
-    (out / "measures.parquet").unlink(missing_ok=True)
-    write_cohort(replace(cohort, **kept), out)
-    return [f"{name}.tsv" for name in changed]
+    changed = []
+    for path in sorted(out.glob("*.tsv")):
+        if _rows_out(path, participant):
+            changed.append(path.name)
+    for path in sorted(out.glob("*.parquet")):
+        if f"{path.stem}.tsv" in changed or not path.with_suffix(".tsv").is_file():
+            # One that cannot be written again here must not keep what the others forget.
+            path.unlink()
+            changed.append(path.name)
+    _packed_again(out, changed)
+    return changed
+
+
+def _packed_again(out: Path, changed: Iterable[str]) -> None:
+    """Write the Parquet files that went, from the tables that stayed."""
+    if find_spec("pyarrow") is None:
+        return
+    with suppress(BrainstemALSError):  # tables that are damaged; the next run makes all of them
+        if "measures.parquet" in changed:
+            table = ordered(read_cohort(out).measures, MEASURES)
+            write_whole(out / "measures.parquet", table.to_parquet(index=False))
+        if PARQUET in changed and (out / TABLE).is_file():
+            frame = read_changes(out)
+            frame.attrs.clear()
+            write_whole(out / PARQUET, frame.to_parquet(index=False))
 
 
 def _rows_out(path: Path, participant: str) -> bool:
-    if not path.is_file():
-        return False
-    with path.open(encoding="utf-8", newline="") as handle:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as handle:
         reader = csv.DictReader(handle, delimiter="\t")
         columns, rows = list(reader.fieldnames or ()), list(reader)
     kept = [row for row in rows if not _names(row.values(), participant)]
@@ -103,11 +137,8 @@ def _rows_out(path: Path, participant: str) -> bool:
 
 def _names(cells: Iterable[str | None], participant: str) -> bool:
     """Whether a cell names a participant, and not only another one whose label begins alike."""
-    for cell in cells:
-        for word in (cell or "").replace("_", " ").replace("/", " ").replace(",", " ").split():
-            if word == participant:
-                return True
-    return False
+    word = re.compile(rf"(?<![A-Za-z0-9+-]){re.escape(participant)}(?![A-Za-z0-9+])")
+    return any(word.search(cell) for cell in cells if isinstance(cell, str))
 
 
 def _own(folder: Path, participant: str) -> list[Path]:

@@ -9,6 +9,7 @@ import traceback
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..durability import write_whole
 from ..errors import BrainstemALSError, ExitCode
@@ -17,6 +18,9 @@ from .discovery import Visit
 from .run_record import inputs_of, is_unchanged, record_path, write_record
 from .settings import Settings
 from .warm import shared_segmenter
+
+if TYPE_CHECKING:
+    from ..imaging.prepare import PreparationOptions
 
 DONE, UNCHANGED, FAILED = "done", "unchanged", "failed"
 STOPS_ALL = (
@@ -48,6 +52,14 @@ class Job:
     visit: Visit
     settings: Settings
     redo: bool = False
+
+    def is_done(self) -> bool:
+        """Whether its results are there, whole and of these inputs and settings."""
+        return is_unchanged(self.visit, self.root, self.out, self.settings)
+
+    def process(self, started: float) -> None:
+        """Make the results; raises what goes wrong. ``started``: ``time.perf_counter`` then."""
+        _process(self, started)
 
 
 @dataclass(frozen=True)
@@ -90,10 +102,10 @@ def run_job(job: Job) -> Outcome:
     key = job.visit.key
     try:
         with _alone(job):
-            if not job.redo and is_unchanged(job.visit, job.root, job.out, job.settings):
+            if not job.redo and job.is_done():
                 _forget_failure(job)
                 return Outcome(key, UNCHANGED)
-            _process(job, started)
+            job.process(started)
             _forget_failure(job)
         return Outcome(key, DONE, seconds=time.perf_counter() - started)
     except BrainstemALSError as refusal:
@@ -120,9 +132,6 @@ def run_job(job: Job) -> Outcome:
 
 
 def _process(job: Job, started: float) -> None:
-    from ..imaging.diffusion.process import DiffusionOptions
-    from ..imaging.prepare import PreparationOptions
-    from ..imaging.registration import RegistrationOptions, checked_axis
     from ..pipeline import segment_to_folder
     from ..report.derivatives import DATASET_DESCRIPTION
 
@@ -133,18 +142,14 @@ def _process(job: Job, started: float) -> None:
     record_path(job.out, visit).unlink(missing_ok=True)
     inputs = inputs_of(visit, job.root)
     choices = {name: path for name in ("fa", "md") if (path := getattr(visit, name)) is not None}
-    source, stem = _source(job)
+    source, stem = source_of(job)
     saved = segment_to_folder(
         folder,
         source,
         shared_segmenter(settings),
         choices=choices,
         stem=stem,
-        preparation=PreparationOptions(
-            DiffusionOptions(settings.denoise, settings.gibbs, settings.motion),
-            RegistrationOptions(settings.unwarp, checked_axis(settings.phase_encoding)),
-            settings.register,
-        ),
+        preparation=preparation_of(settings),
         overwrite=True,
         # A T1 that was put in the place of another one is what makes a visit be done again.
         replace_other=True,
@@ -157,7 +162,20 @@ def _process(job: Job, started: float) -> None:
     write_record(visit, job.out, settings, inputs, files, time.perf_counter() - started)
 
 
-def _source(job: Job) -> tuple[Path, str | None]:
+def preparation_of(settings: Settings) -> PreparationOptions:
+    """Return how the diffusion of every visit is prepared."""
+    from ..imaging.diffusion.process import DiffusionOptions
+    from ..imaging.prepare import PreparationOptions
+    from ..imaging.registration import RegistrationOptions, checked_axis
+
+    return PreparationOptions(
+        DiffusionOptions(settings.denoise, settings.gibbs, settings.motion),
+        RegistrationOptions(settings.unwarp, checked_axis(settings.phase_encoding)),
+        settings.register,
+    )
+
+
+def source_of(job: Job) -> tuple[Path, str | None]:
     """Folder of the visit; or its T1 and what to call it, where its series is not to be used."""
     from ..imaging.intake.bids import read_subject
 

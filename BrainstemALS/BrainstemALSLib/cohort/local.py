@@ -6,12 +6,14 @@ that crashes a reader) costs its visit and not the pool, and none outlives its p
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -25,6 +27,8 @@ from .warm import limit_threads
 _TRIES = 2
 """Starts of a job whose process dies: another program may have taken the memory (own choice)."""
 _END_S = 5.0
+LIMIT_MINUTES = 180.0
+"""A job that takes longer hangs: many times what the slowest exam takes (own choice)."""
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -34,6 +38,7 @@ class _Worker:
     pipe: Connection
     gpu: str | None
     job: Job | None = None
+    until: float = math.inf
 
 
 class LocalPool:
@@ -46,14 +51,26 @@ class LocalPool:
         CPU threads of each.
     gpus : sequence of str
         What ``CUDA_VISIBLE_DEVICES`` shall name, given to the processes in turn; empty for none.
+    limit_minutes : float
+        A job that takes longer is ended and fails, without a second try; its process is replaced.
+        0 for no limit.
     """
 
-    def __init__(self, processes: int, threads: int, gpus: Sequence[str] = ()):
+    def __init__(
+        self,
+        processes: int,
+        threads: int,
+        gpus: Sequence[str] = (),
+        limit_minutes: float = LIMIT_MINUTES,
+    ):
         self._processes, self._threads, self._gpus = processes, threads, tuple(gpus)
+        self._limit_s = 60 * limit_minutes or math.inf
         self._workers: list[_Worker] = []
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
-        """Yield how each job ended, as they end.
+    def run(
+        self, jobs: Iterable[Job], then: Callable[[Outcome], Iterable[Job]] | None = None
+    ) -> Iterator[Outcome]:
+        """Yield how each job ended, as they end; ``then`` returns the jobs that one makes ready.
 
         Whatever stops the iteration ends the processes at once; what they left half-written is
         removed.
@@ -70,8 +87,13 @@ class LocalPool:
                 busy = {worker.pipe: worker for worker in self._workers if worker.job is not None}
                 if not busy:
                     return
-                for pipe in wait(list(busy)):
-                    yield from self._answer(busy[pipe], waiting, tries)
+                for pipe in wait(list(busy), self._time_left()):
+                    for outcome in self._answer(busy[pipe], waiting, tries):
+                        waiting.extend((job, 1) for job in (then(outcome) if then else ()))
+                        yield outcome
+                for outcome in self._overdue():
+                    waiting.extend((job, 1) for job in (then(outcome) if then else ()))
+                    yield outcome
         finally:
             self._end()
 
@@ -98,6 +120,7 @@ class LocalPool:
 
     def _give(self, worker: _Worker, job: Job, attempt: int, tries: dict[str, int]) -> None:
         worker.job, tries[job.visit.key] = job, attempt
+        worker.until = time.monotonic() + self._limit_s
         with suppress(OSError):  # it died meanwhile: its pipe says so when it is asked
             worker.pipe.send(job)
 
@@ -117,6 +140,22 @@ class LocalPool:
         worker.job = None
         yield outcome
 
+    def _time_left(self) -> float | None:
+        first = min(worker.until for worker in self._workers if worker.job is not None)
+        return None if math.isinf(first) else max(0.0, first - time.monotonic())
+
+    def _overdue(self) -> Iterator[Outcome]:
+        """End what takes too long."""
+        for worker in list(self._workers):
+            if worker.job is None or time.monotonic() < worker.until or worker.pipe.poll():
+                continue
+            worker.process.kill()
+            self._replace(worker)
+            sweep(worker.job)
+            outcome = _too_long(worker.job, self._limit_s / 60)
+            worker.job = None
+            yield outcome
+
     def _replace(self, worker: _Worker) -> None:
         worker.process.join(_END_S)
         worker.pipe.close()
@@ -135,6 +174,7 @@ class LocalPool:
                 worker.process.join()
             if worker.job is not None:
                 sweep(worker.job)
+                _remove_empty(worker.job)
         self._workers = []
 
 
@@ -146,6 +186,25 @@ def _lost(job: Job) -> Outcome:
     )  # fmt: skip
     write_failure(job, outcome)
     return outcome
+
+
+def _too_long(job: Job, minutes: float) -> Outcome:
+    outcome = Outcome(
+        job.visit.key, FAILED, f"it took longer than {minutes:g} minutes",
+        "Look at its images; give it more time (--limit-minutes) if they are right.",
+        int(ExitCode.UNEXPECTED),
+    )  # fmt: skip
+    write_failure(job, outcome)
+    return outcome
+
+
+def _remove_empty(job: Job) -> None:
+    """Remove the folders that were made for results that never came."""
+    with suppress(OSError):
+        for folder in (job.out / job.visit.place, *(job.out / job.visit.place).parents):
+            if folder == job.out:
+                return
+            folder.rmdir()
 
 
 def _work(pipe: Connection, threads: int) -> None:

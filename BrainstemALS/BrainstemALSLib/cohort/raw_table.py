@@ -13,6 +13,7 @@ from pathlib import Path
 from .remarks import Remark
 
 _SAVE = "Save it as text with tabs in UTF-8."
+_DELIMITERS = {";": "semicolons", ",": "commas", "|": "vertical bars"}
 _MISSING = {"", "n/a", "na", "nan", "null", ".", "-", "--", "missing", "unknown", "#n/a"}
 
 
@@ -79,7 +80,8 @@ def read_raw(path: Path, file: str, remarks: list[Remark]) -> RawTable | None:
         return None
     lines = list(_lines(text, file, remarks))
     if not lines:
-        remarks.append(Remark(file, "it is empty", "Write its rows, or remove it.", "left out"))
+        if not text.strip():
+            remarks.append(Remark(file, "it is empty", "Write its rows, or remove it.", "left out"))
         return None
     (_, header), body = lines[0], lines[1:]
     columns = tuple(plain(name) for name in header)
@@ -126,10 +128,18 @@ def _lines(text: str, file: str, remarks: list[Remark]) -> Iterator[tuple[int, l
     header = next((line for line in text.split("\n") if line.strip()), "")
     delimiter = "\t"
     if "\t" not in header:
-        delimiter = next((mark for mark in ";," if mark in header), "\t")
+        delimiter = next((mark for mark in _DELIMITERS if mark in header), "\t")
     if delimiter != "\t":
-        what = "semicolons" if delimiter == ";" else "commas"
+        what = _DELIMITERS[delimiter]
         remarks.append(Remark(file, f"its columns are set apart by {what}", _SAVE, "converted"))
+    elif "\t" not in header and len(header.split()) > 1:
+        # Spaces stand in cells too: nobody can tell where a column ends.
+        remarks.append(
+            Remark(
+                file, "its columns are not set apart by tabs; it was not read", _SAVE, "left out"
+            )
+        )
+        return
     if delimiter == "\t":
         # Without quoting: a lone quotation mark would swallow all rows after it.
         for number, line in enumerate(text.split("\n"), 1):

@@ -6,7 +6,12 @@ its results are in place: where it is, the results are whole and belong to these
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,8 @@ from .discovery import Visit, input_files, name_within
 from .settings import Settings
 
 _FORMAT = 1
+# Of a NIfTI-1 file; byte 108 says where the voxels begin.
+_HEADER, _LONGEST_HEADER = 352, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,39 @@ class RunRecord:
 
     def t1_checksum(self) -> str:
         """Return the checksum of the first T1; empty where there is none."""
-        return next(
-            (str(about["sha256"]) for name, about in self.content["inputs"].items()
-             if "_T1w.nii" in name),
-            "",
-        )  # fmt: skip
+        return str(self._t1().get("sha256", ""))
+
+    def t1_voxels(self) -> str:
+        """Return the checksum of the voxels of the first T1, however packed; empty without."""
+        about = self._t1()
+        return str(about.get("voxels") or about.get("sha256", ""))
+
+    def _t1(self) -> dict[str, Any]:
+        inputs = self.content["inputs"].items()
+        return next((dict(about) for name, about in inputs if _is_t1(name)), {})
+
+
+def _is_t1(name: str) -> bool:
+    return name.endswith(("_T1w.nii", "_T1w.nii.gz"))
+
+
+def voxels_of(path: Path) -> str:
+    """Return a checksum of what follows a NIfTI's header; empty where it cannot be read.
+
+    Files that were packed again, or whose header was edited, have the same one.
+    """
+    digest = hashlib.sha256()
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as handle:
+            header = handle.read(_HEADER)
+            starts = [struct.unpack(f"{order}f", header[108:112])[0] for order in "<>"]
+            start = next((int(s) for s in starts if _HEADER <= s < _LONGEST_HEADER), _HEADER)
+            handle.read(start - _HEADER)
+            while part := handle.read(1 << 20):
+                digest.update(part)
+    except (OSError, EOFError, ValueError, struct.error, zlib.error):
+        return ""  # whoever segments it says what is wrong
+    return digest.hexdigest()
 
 
 def record_path(out: Path, visit: Visit) -> Path:
@@ -102,6 +137,7 @@ def inputs_of(visit: Visit, root: Path) -> dict[str, dict[str, Any]]:
             "size": about.st_size,
             "mtime_ns": about.st_mtime_ns,
             "sha256": sha256_of(path),
+            **({"voxels": voxels_of(path)} if _is_t1(path.name) else {}),
         }
     return inputs
 
@@ -115,8 +151,12 @@ def is_unchanged(visit: Visit, root: Path, out: Path, settings: Settings) -> boo
     record = read_record(record_path(out, visit))
     if record is None or record.content["settings"] != settings.fingerprint():
         return False
-    known = record.content["inputs"]
     files = {name_within(path, root): path for path in input_files(visit, root)}
+    return same_inputs(files, record.content["inputs"]) and record.is_whole()
+
+
+def same_inputs(files: Mapping[str, Path], known: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether files are those that a record names, by name within the dataset."""
     if files.keys() != known.keys():
         return False
     try:
@@ -128,7 +168,7 @@ def is_unchanged(visit: Visit, root: Path, out: Path, settings: Settings) -> boo
                 return False
     except (OSError, KeyError, TypeError):
         return False
-    return record.is_whole()
+    return True
 
 
 def write_record(
@@ -159,10 +199,19 @@ def write_record(
 
 def all_records(out: Path) -> list[RunRecord]:
     """Return the records of an output folder whose results are whole, by participant and visit."""
-    pattern = derivative_name("*", "run", ".json")
-    paths = [*out.glob(f"sub-*/anat/{pattern}"), *out.glob(f"sub-*/ses-*/anat/{pattern}")]
-    found = [record for path in paths if (record := read_record(path)) is not None]
+    found = [record for path in _record_paths(out) if (record := read_record(path)) is not None]
     return sorted(
         (record for record in found if record.is_whole()),
         key=lambda record: (record.participant, record.session),
     )
+
+
+def any_record(out: Path) -> bool:
+    """Whether an output folder holds a record of a visit, whole or not."""
+    return next(_record_paths(out), None) is not None
+
+
+def _record_paths(out: Path) -> Iterator[Path]:
+    pattern = derivative_name("*", "run", ".json")
+    for place in ("sub-*/anat", "sub-*/ses-*/anat"):
+        yield from out.glob(f"{place}/{pattern}")

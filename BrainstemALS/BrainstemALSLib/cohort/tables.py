@@ -44,6 +44,13 @@ UNITS = {
     "volume": "mm3", "fa": "1", "md": "1e-3 mm2/s", "volume_asymmetry": "%", "fa_asymmetry": "%",
     "md_asymmetry": "%",
 }  # fmt: skip
+_NEEDED = frozenset(
+    {
+        "participant_id", "session_id", "group", "age", "sex", "months", "structure", "measure",
+        "value",
+    }
+)  # fmt: skip
+"""What no analysis can do without; of the other columns every value may be missing."""
 QUALITIES = ("good", "warning", "bad")
 FILES = {"participants": PARTICIPANTS, "visits": VISITS, "measures": MEASURES}
 DESCRIPTION = "dataset_description.json"
@@ -87,6 +94,31 @@ def read_cohort(folder: Path) -> Cohort:
     folder = Path(folder)
     tables = {name: _read(folder / f"{name}.tsv", columns) for name, columns in FILES.items()}
     return Cohort(**tables, simulated=is_simulated(folder))
+
+
+def holds_tables(folder: Path) -> bool:
+    """Whether the three tables of a cohort lie in a folder."""
+    return all((folder / f"{name}.tsv").is_file() for name in FILES)
+
+
+def read_foreign(folder: Path) -> Cohort:
+    """Read tables that anybody may have written: columns that may be empty may be absent too.
+
+    Raises
+    ------
+    BrainstemALSError
+        As ``read_cohort``.
+    """
+    import pandas as pd
+
+    cohort = read_cohort(folder)
+    for name, columns in FILES.items():
+        table = getattr(cohort, name)
+        for column in columns:
+            if column not in table and column not in _NEEDED:
+                kind = float if column in NUMBERS else object
+                table[column] = pd.Series(float("nan"), table.index, dtype=kind)
+    return cohort
 
 
 def write_cohort(cohort: Cohort, folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _KEPT: dict[Settings, SharedSegmenter] = {}
 _GUARD = threading.Lock()
+_LIMIT: list[int] = []
 
 
 class SharedSegmenter:
@@ -67,6 +69,7 @@ class SharedSegmenter:
                     "Use the same version on every machine, or name a folder with --model.",
                     ExitCode.MODEL_UNAVAILABLE,
                 )  # fmt: skip
+            _limit_torch()
             self._segmenter = made
         return self._segmenter
 
@@ -81,15 +84,18 @@ def shared_segmenter(settings: Settings) -> SharedSegmenter:
 
 
 def limit_threads(threads: int) -> None:
-    """Keep torch and ITK of this process to some threads."""
+    """Keep torch and ITK of this process to some threads; torch as soon as it is imported."""
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-    try:
-        import torch
-    except ImportError:
-        return  # the segmenter says so, with what to do
-    torch.set_num_threads(threads)
+    _LIMIT[:] = [threads]
+    _limit_torch()
+
+
+def _limit_torch() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and _LIMIT:
+        torch.set_num_threads(_LIMIT[0])
 
 
 def cores() -> int:

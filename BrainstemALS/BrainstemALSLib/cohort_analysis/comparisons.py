@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .covariates import note_costs
 from .design import Design
-from .linear import Question, answer, with_rates
+from .linear import COLUMNS, Question, answer, with_rates
 from .options import GroupOptions, Notes
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def cross_sectional(design: Design, options: GroupOptions, notes: Notes) -> pd.D
     """Return all contrasts of the first visits; false discoveries are counted within families."""
     import pandas as pd
 
+    note_costs(design.people, design.first.notna().any(axis=1).to_numpy(), options.adjust, notes)
     questions = [group_question(design, *pair) for pair in GROUP_PAIRS]
     people = design.people
     patients = people.group == "ALS"
@@ -63,4 +65,8 @@ def cross_sectional(design: Design, options: GroupOptions, notes: Notes) -> pd.D
     else:
         notes.add("King's stage", "not known for any patient: no comparison by stage")
     tables = [answer(question, design, options, notes) for question in questions]
-    return with_rates(pd.concat([t for t in tables if len(t)], ignore_index=True))
+    tables = [table for table in tables if len(table)]
+    if not tables:
+        notes.add("measures", "every one was rated bad: nothing is compared")
+        return pd.DataFrame(columns=list(COLUMNS))
+    return with_rates(pd.concat(tables, ignore_index=True))

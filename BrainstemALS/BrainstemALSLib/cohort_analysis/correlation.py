@@ -59,14 +59,22 @@ def _correlate(design, score, key, options, notes) -> dict[str, object]:
     if row["n"] < MIN_PATIENTS:
         row["remark"] = f"{row['n']} patients with both; {MIN_PATIENTS} needed"
         notes.add(
-            f"correlation with {SCORES[score]}", f"fewer than {MIN_PATIENTS} patients", measure
+            f"correlation with {SCORES[score]}",
+            f"fewer than {MIN_PATIENTS} patients",
+            f"{measure} of {structure}",
         )
         return row
     people = people[rows].copy()
     x, y = people[score].to_numpy(float), design.first.loc[people.index, key].to_numpy(float)
     for column in ("age", "icv"):
         people[column] = people[column].rank()
-    matrix = build_matrix(np.empty((len(people), 0)), people, terms, notes, f"clinical: {measure}")
+    matrix = build_matrix(
+        np.empty((len(people), 0)),
+        people,
+        terms,
+        notes,
+        f"clinical: {measure} of {structure}",
+    )
     if matrix is None:
         return row | {"remark": "cannot be estimated with these covariates"}
     x, y = x[matrix.rows], y[matrix.rows]

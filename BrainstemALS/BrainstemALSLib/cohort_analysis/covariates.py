@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,12 +39,57 @@ class Matrix:
         Which of the given rows are in it.
     adjusted : tuple of str
         Names of the covariates that are in it.
+    inseparable : bool
+        Site was dropped because it cannot be told apart from the effects.
     """
 
     X: np.ndarray
     effects: int
     rows: np.ndarray
     adjusted: tuple[str, ...]
+    inseparable: bool = False
+
+
+INSEPARABLE = "not adjusted for site, which cannot be told apart from the groups"
+"""Remark of an estimate that may be the scanner's."""
+
+
+def without_common_site(people: pd.DataFrame, pair: tuple[str, str] = ("ALS", "HC")) -> bool:
+    """Tell whether two groups share no site, so that scanner and group cannot be told apart.
+
+    Sites with one participant do not count; nor does it where a group has no known site.
+    """
+    own = people[people.group.isin(pair) & people.site.notna()]
+    own = own[own.groupby("site").group.transform("size") > 1]
+    sites = [set(own.site[own.group == name]) for name in pair]
+    return all(sites) and not sites[0] & sites[1]
+
+
+def note_costs(
+    people: pd.DataFrame, measured: np.ndarray, terms: Sequence[str], notes: Notes
+) -> None:
+    """Note each covariate that costs participants: how many of each group lack it.
+
+    Parameters
+    ----------
+    people : pandas.DataFrame
+    measured : numpy.ndarray of bool, shape (N,)
+        Who has a measure at all; others are in no model anyway.
+    terms : sequence of str
+        Of ``TERMS``.
+    notes : Notes
+    """
+    for term in terms:
+        column, name = TERMS[term]
+        lacking = people[column].isna().to_numpy() & measured
+        if not lacking.any() or people[column].isna().all():
+            continue  # what nobody has costs nobody: models go without it, and say so
+        groups = people.group[lacking].value_counts()
+        text = ", ".join(f"{count} {group}" for group, count in sorted(groups.items()))
+        models = "every model of volumes" if term == "icv" else "every model that adjusts for it"
+        notes.add(
+            name, f"unknown for {int(lacking.sum())} participants ({text}): left out of {models}"
+        )
 
 
 def complete(people: pd.DataFrame, terms: tuple[str, ...]) -> np.ndarray:
@@ -58,14 +103,14 @@ def complete(people: pd.DataFrame, terms: tuple[str, ...]) -> np.ndarray:
 
 
 def build_matrix(
-    effects: np.ndarray, people: pd.DataFrame, terms: tuple[str, ...], notes: Notes, concerns: str,
-    persons: np.ndarray | None = None,
+    effects: np.ndarray, people: pd.DataFrame, terms: tuple[str, ...], notes: Notes,
+    concerns: str | Sequence[str], persons: np.ndarray | None = None,
 ) -> Matrix | None:  # fmt: skip
     """Build intercept, effects and covariates.
 
     Sites with one participant tell nothing of a difference once site is in the model, so that
     participant is left out; so is anyone else whom a covariate fits exactly (leverage 1), where the
-    HC3 error does not exist. Constant covariates are dropped; site is dropped when it cannot be
+    robust error does not exist. Constant covariates are dropped; site is dropped when it cannot be
     told apart from the effects.
 
     Parameters
@@ -88,7 +133,7 @@ def build_matrix(
     Matrix or None
         None: no effect can be estimated.
     """
-    rows = np.ones(len(people), bool)
+    rows, inseparable = np.ones(len(people), bool), False
     if "site" in terms:
         rows = _without_single_sites(people, persons, notes, concerns)
     while rows.sum() > effects.shape[1] + 1:
@@ -99,6 +144,7 @@ def build_matrix(
                 notes.add(
                     "site", "cannot be told apart from the groups: not adjusted for", concerns
                 )
+                inseparable = True
                 terms = tuple(t for t in terms if t != "site")
                 rows = np.ones(len(people), bool)
                 continue
@@ -106,7 +152,8 @@ def build_matrix(
         leverage = (np.linalg.qr(X)[0] ** 2).sum(axis=1)
         alone = leverage > _LEVERAGE_ONE
         if not alone.any():
-            return Matrix(X, effects.shape[1], rows, tuple(TERMS[t][1] for t in adjusted))
+            names = tuple(TERMS[t][1] for t in adjusted)
+            return Matrix(X, effects.shape[1], rows, names, inseparable)
         notes.add(
             "participants", "fitted exactly by a covariate that is theirs alone: left out",
             concerns,
@@ -116,7 +163,7 @@ def build_matrix(
 
 
 def _without_single_sites(
-    people: pd.DataFrame, persons: np.ndarray | None, notes: Notes, concerns: str
+    people: pd.DataFrame, persons: np.ndarray | None, notes: Notes, concerns: str | Sequence[str]
 ) -> np.ndarray:
     persons = people.index.to_numpy() if persons is None else persons
     counts = people.site.groupby(persons).first().value_counts()
@@ -131,7 +178,7 @@ def _without_single_sites(
 
 
 def _covariates(
-    people: pd.DataFrame, terms: tuple[str, ...], notes: Notes, concerns: str
+    people: pd.DataFrame, terms: tuple[str, ...], notes: Notes, concerns: str | Sequence[str]
 ) -> tuple[list[np.ndarray], list[str]]:
     columns, adjusted = [], []
     for term in terms:

@@ -251,6 +251,15 @@ def _clinical(people: pd.DataFrame, visits: pd.DataFrame, notes: Notes) -> None:
 
     stage = number("kings")
     people["kings"] = stage.where(stage.isin([0, 1, 2, 3, 4]))
+    if "kings" in first:
+        given = first.kings.reindex(people.index)
+        patients = people.group == "ALS"
+        for code in sorted(set(given[patients & given.notna() & people.kings.isna()].astype(str))):
+            count = int((patients & (given.astype(str) == code)).sum())
+            notes.add("King's stage", f"{code!r} is not compared: {count} patients have no stage")
+        early = int((patients & (people.kings == 0)).sum())
+        if early:
+            notes.add("King's stage", f"0 in {early} patients: they are in no comparison by stage")
     people["alsfrs_total"] = number("alsfrs_total")
     people["bulbar"] = sum(number(item) for item in BULBAR_ITEMS)
     people["fvc"] = number("fvc")

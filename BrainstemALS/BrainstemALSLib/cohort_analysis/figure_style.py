@@ -23,7 +23,17 @@ COLOURS = {
 }
 WIDTH_INCH, DPI = 8.4, 130
 NAMES = {"volume": "Volume", "fa": "FA", "md": "MD"}
-AXES = {"volume": "Volume, cm3", "fa": "FA", "md": "MD, 1e-3 mm2/s"}
+AXES = {
+    "volume": "Volume, cm\u00b3",
+    "fa": "FA",
+    "md": "MD, 10\u207b\u00b3 mm\u00b2/s",
+}
+MEASURES = {
+    "volume": "Volume, mm\u00b3",
+    "fa": "FA",
+    "md": "MD, 10\u207b\u00b3\u00a0mm\u00b2/s",
+}
+"""Measure with its unit, for tables; no line breaks within a unit."""
 LONGEST = 44
 _LONG_PART = "frontopontine and temporo-parieto-occipito-pontine part"
 

@@ -17,7 +17,8 @@ figure{margin:1rem
 footer{margin-top:2.5rem;color:#5a6270;font-size:.85rem;border-top:1px solid #dde1e6}
 @page{margin:14mm}
 @media print{body{margin:0;max-width:none;font-size:10pt}.scroll{overflow:visible}
-table{font-size:7pt}figure{break-inside:avoid}h2,h3{break-after:avoid}tr{break-inside:avoid}
+table{font-size:6.5pt}th,td{padding:.12rem .18rem}
+figure{break-inside:avoid}h2,h3{break-after:avoid}tr{break-inside:avoid}
 thead{display:table-header-group}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
@@ -63,12 +64,12 @@ TEMPLATE = (
 <div class="banner{{ " simulated" if simulated }}"><strong>{{ source_sentence }}</strong>
 <ul>{% for line in findings %}<li>{{ line }}</li>{% endfor %}</ul></div>
 <p class="dim">How to read it: <em>Adjusted d</em> is the difference in residual standard
-deviations,
-negative where patients have less. Brackets are {{ coverage }} intervals. <em>p</em> rests on
-errors
-that allow unequal spread (HC3), <em>p perm.</em> on permutation; <em>q</em> is the false
+deviations, negative where the first group has less. Brackets are {{ coverage }} intervals.
+<em>Hedges g</em> is not adjusted. <em>p</em> rests on errors
+that allow unequal spread (robust), <em>p perm.</em> on permutation; <em>q</em> is the false
 discovery
-rate of p within a contrast and family. Shaded rows and filled points: q below {{ alpha }}.</p>
+rate of p within a contrast and family. Shaded rows and filled points: q below {{ alpha }}.
+A star: not adjusted for site, which cannot be told apart from the groups.</p>
 
 <h2>Methods</h2>
 {% for part in methods %}<p>{{ part }}</p>{% endfor %}
@@ -80,14 +81,18 @@ visit would have been is not in the tables.</p>
 <h3>Notes: what was left out, dropped or did not work</h3>
 {% if notes %}
 <div class="scroll"><table><thead><tr><th class="t">About</th><th class="t">What</th>
-<th class="t">Concerns</th></tr></thead>
+<th>How many</th><th class="t">Concerns</th></tr></thead>
 <tbody>{% for note in notes %}<tr><td class="t w">{{ note.about }}</td><td class="t w">
-{{ note.problem }}</td>
-<td class="t w">{{ note.concerns }}</td></tr>{% endfor %}</tbody></table></div>
+{{ note.problem }}</td><td>{{ note.count or "" }}</td>
+<td class="t w">{{ note.concerns|replace("_", " ") }}</td></tr>{% endfor %}</tbody></table></div>
+<p class="dim">Numbers "a to b" are the lowest and the highest of that kind. group_notes.tsv names
+everything that a note concerns.</p>
 {% else %}<p>Nothing.</p>{% endif %}
 
 <h2>ALS against controls</h2>
 {{ picture("forest") }}
+{% if apart %}<p><strong>* No scanner measured both groups: scanner and disease cannot be told
+apart, and nothing is adjusted for site.</strong></p>{% endif %}
 {% if groups %}<p class="dim">Regions, then the smallest p-values; everything is in
 group_comparisons.tsv. n: patients / controls.</p>{{ comparisons(groups, false) }}
 {% else %}<p>Not estimated; the notes say why.</p>{% endif %}
@@ -108,19 +113,61 @@ group_comparisons.tsv. n: patients / controls.</p>{{ comparisons(groups, false) 
 
 <h2>Change over time</h2>
 {{ picture("trajectories") }}
-{% if change %}
+{% macro changes(rows) %}
 <div class="scroll"><table><thead><tr><th class="t">Structure</th><th class="t">Measure</th>
 <th class="t">Group or contrast</th>
-<th>n (visits)</th><th>Per year [{{ coverage }}]</th><th>% per year</th><th>p</th><th>q</th>
+<th>n</th><th>Per year [{{ coverage }}]</th><th>% per year</th><th>p</th><th>q</th>
 <th class="t">Random effects</th></tr></thead><tbody>
-{% for row in change %}<tr{% if row.sure %} class="sure"{% endif %}><td class="t w">
+{% for row in rows %}<tr{% if row.sure %} class="sure"{% endif %}><td class="t w">
 {{ row.structure }}</td>
 <td class="t">{{ row.measure }}</td><td class="t">{{ row.contrast }}</td><td>{{ row.n }}</td>
 <td>{{ row.per_year }}</td><td>{{ row.percent }}</td><td>{{ row.p }}</td><td>{{ row.q }}</td>
-<td class="t w">{{ row.random }}{% if row.remark %}: {{ row.remark }}{% endif %}</td></tr>
+<td class="t w">{{ row.random }}</td></tr>
 {% endfor %}</tbody></table></div>
-<p class="dim">Everything is in group_change.tsv.</p>
-{% else %}<p>Not estimated.</p>{% endif %}
+{% endmacro %}
+{% if change %}
+<p class="dim">Those who came back. Regions, then the smallest p-values; n: came back, of those with
+a visit in the model (their visits). %: of the group's own mean at the first visit, in a contrast of
+the second group's. A random intercept alone means that no spread of slopes between participants was
+found. Everything, mimics too, is in group_change.tsv.</p>{{ changes(change) }}
+{% else %}<p>Not estimated; the notes say why.</p>{% endif %}
+<h3>All patients, also those who did not come back</h3>
+{% if everybody %}
+<p class="dim">Patients who get worse faster come back less often. Here the change may depend on the
+ALSFRS-R at the first visit and its loss until then, and is that of the mean patient of the first
+visit. Where this differs from the table above, those who came back are not like the others.</p>
+{{ changes(everybody) }}
+{% else %}<p>Not estimated; the notes say why.</p>{% endif %}
+<h3>Change of each participant, visits processed together</h3>
+{% if individual or beyond %}
+{% if individual %}
+<div class="scroll"><table><thead><tr><th class="t">Structure</th><th class="t">Measure</th>
+<th class="t">Contrast</th><th>n</th><th>Mean change</th><th>Difference [{{ coverage }}]</th>
+<th class="t">Unit</th><th>p</th><th>q</th></tr></thead><tbody>
+{% for row in individual %}<tr{% if row.sure %} class="sure"{% endif %}><td class="t w">
+{{ row.structure }}</td><td class="t">{{ row.measure }}</td><td class="t">{{ row.contrast }}</td>
+<td>{{ row.n }}</td>
+{% if row.remark %}<td class="t w" colspan="5">{{ row.remark }}</td>{% else %}
+<td>{{ row.means }}</td><td>{{ row.difference }}</td><td class="t">{{ row.unit }}</td>
+<td>{{ row.p }}</td><td>{{ row.q }}</td>{% endif %}</tr>{% endfor %}
+</tbody></table></div>
+{% else %}<p>Groups were not compared; the notes say why.</p>{% endif %}
+{% if beyond %}
+<div class="scroll"><table><thead><tr><th class="t">Structure</th><th class="t">Measure</th>
+<th class="t">Group</th><th>Beyond measurement error</th><th>Share [{{ coverage }}]</th>
+<th>p against controls</th></tr></thead><tbody>
+{% for row in beyond %}<tr><td class="t w">{{ row.structure }}</td><td class="t">{{ row.measure }}
+</td><td class="t">{{ row.group }}</td><td>{{ row.beyond }}</td><td>{{ row.share }}</td>
+<td>{{ row.p }}</td></tr>{% endfor %}
+</tbody></table></div>
+<p class="dim">Participants whose own change lies beyond the error of its measurement. Without any
+change about 1 in 20 would. Joint processing does not find the true size of a change: on simulated
+exams the mean was too small or too large.
+p: Fisher's exact test, not adjusted and not corrected. Everything is in
+group_individual_change.tsv and group_beyond_error.tsv.</p>
+{% else %}<p>Nobody's change could be judged against its error.</p>{% endif %}
+{% else %}<p>Not there: no changes.tsv beside the tables. It is made by the participant level where
+participants have two visits or more.</p>{% endif %}
 
 <h2>Clinical scores, patients only</h2>
 {% if correlations %}
@@ -137,11 +184,10 @@ group_comparisons.tsv. n: patients / controls.</p>{{ comparisons(groups, false) 
 
 <h2>Order of change</h2>
 {% if spread %}{{ picture("spread") }}
-<p>Structures that differ too little between patients and controls to have a place:
-{{ spread.left_out|join(", ")|replace("_", " ") or "none" }}. The order is a statement about one
-point
-in time in many patients; nobody was followed through it. Places that the bootstrap shares between
-several events are not known.</p>
+<p>Structures without a place, because they differ too little between patients and controls, or too
+few people have them: {{ spread.left_out|join(", ")|replace("_", " ") or "none" }}. The order rests
+on where many patients stand at a visit; few were followed, and only for months. Places that the
+bootstrap shares between several events are not known.</p>
 {% else %}<p>Not estimated.</p>{% endif %}
 
 <h2>Sensitivity</h2>
@@ -157,7 +203,11 @@ several events are not known.</p>
 <td class="t w">{{ row.structure_of_largest_change|replace("_", " ") }}</td><td>
 {{ row.correlation_of_d }}</td></tr>
 {% endfor %}</tbody></table></div>
-<p class="dim">Found: q below {{ alpha }}; lost and new: against the analysis as reported.</p>
+<p class="dim">Found: q below {{ alpha }}; lost and new: against the analysis as reported.
+<strong>ComBat finds too much where scanners are shared unevenly</strong>: in simulated cohorts
+without any effect, with patients and controls mostly at different scanners, it gave p below 0.05 in
+34 to 40 % of tests, site as a covariate in 5 to 6 % (docs/results/group_recovery.md). What is new
+with it alone is no finding.</p>
 {% else %}<p>Not run.</p>{% endif %}
 
 <h2>Missing data</h2>

@@ -10,17 +10,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cohort.tables import UNITS
-from .covariates import Matrix, build_matrix, complete, indicators, terms_for
+from .covariates import (
+    INSEPARABLE,
+    TERMS,
+    Matrix,
+    build_matrix,
+    complete,
+    indicators,
+    terms_for,
+)
 from .design import FAMILIES, Design
 from .options import MIN_GROUP, GroupOptions, Notes
 from .permutation import freedman_lane
+from .robust import RobustFit, robust_fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
     "analysis", "contrast", "measure", "structure", "family", "unit", "n", "n_reference",
-    "difference", "low", "high", "standard_error", "p", "q", "p_permutation", "q_permutation",
+    "difference", "low", "high", "standard_error", "df", "p", "q", "p_permutation", "q_permutation",
     "adjusted_d", "adjusted_d_low", "adjusted_d_high", "hedges_g", "hedges_g_low", "hedges_g_high",
     "percent", "percent_low", "percent_high", "adjusted_for", "remark",
 )  # fmt: skip
@@ -63,9 +72,8 @@ def answer(
 ) -> pd.DataFrame:  # fmt: skip
     """Fit one model for each measure and return its contrasts.
 
-    Ordinary least squares with HC3 errors (MacKinnon and White 1985,
-    doi:10.1016/0304-4076(85)90158-7; recommended below 250 by Long and Ervin 2000,
-    doi:10.1080/00031305.2000.10474549) and t on the residual degrees of freedom.
+    Ordinary least squares with HC2 errors and t on the degrees of freedom of Bell and McCaffrey:
+    see ``robust``. Permutations are within sites where site is in the model.
 
     Parameters
     ----------
@@ -138,10 +146,10 @@ def _alike(design, values, keys, question, options):
 
 def _fit(question, design, options, notes, values, measure, keys) -> list[dict[str, object]]:
     terms = terms_for(measure, options.adjust)
-    rows = complete(design.people, terms) & question.levels.notna().to_numpy()
-    rows = rows & values[keys[0]].notna().to_numpy()
+    asked = question.levels.notna().to_numpy() & values[keys[0]].notna().to_numpy()
+    rows = complete(design.people, terms) & asked
     people, levels = design.people[rows], question.levels[rows]
-    concerns = f"{question.analysis}: {measure}"
+    concerns = [f"{question.analysis}: {measure} of {structure}" for _, structure in keys]
     if question.reference:
         names, effects, kept = _level_effects(question, levels)
     else:
@@ -158,22 +166,26 @@ def _fit(question, design, options, notes, values, measure, keys) -> list[dict[s
     if matrix is not None and len(matrix.X) - matrix.X.shape[1] < MIN_GROUP:
         matrix = None
     if matrix is None:
-        remark = _why_none(question, levels, notes, concerns)
+        lacking = _lacking(design.people, asked, question, terms)
+        remark = _why_none(question, levels, lacking, notes, concerns)
         contrasts = [f"{a} - {b}" for a, b in question.pairs] or ["trend per stage"]
         return [_row(question.analysis, name, key, remark) for key in keys for name in contrasts]
     used = levels.to_numpy()[matrix.rows]
     Y = values.loc[people.index[matrix.rows], keys].to_numpy(float)
     contrasts, absent = _contrasts(question, names, matrix, used)
     out = [_row(question.analysis, name, key, why) for key in keys for name, why in absent.items()]
-    fits = [None if np.ptp(y) == 0 else _robust(y, matrix.X) for y in Y.T]
+    fit = robust_fit(Y, matrix.X)
+    blocks, remark = None, INSEPARABLE if matrix.inseparable else ""
+    if TERMS["site"][1] in matrix.adjusted:
+        blocks = people.site.to_numpy()[matrix.rows].astype(str)
     for contrast in contrasts:
         p = np.full(len(keys), np.nan)
         if options.permutations:
-            p = freedman_lane(matrix.X, contrast.c, Y, options.permutations, options.seed)
-        for key, y, fit, p_permutation in zip(keys, Y.T, fits, p, strict=True):
-            row = _row(question.analysis, contrast.name, key, "")
-            row |= _estimate(y, fit, matrix, contrast, options.alpha)
-            row["p_permutation"] = float(p_permutation)
+            p = freedman_lane(matrix.X, contrast.c, Y, options.permutations, options.seed, blocks)
+        for number, key in enumerate(keys):
+            row = _row(question.analysis, contrast.name, key, remark)
+            row |= _estimate(fit, number, Y[:, number], matrix, contrast, options.alpha)
+            row["p_permutation"] = float(p[number])
             out.append(row)
     return out
 
@@ -191,7 +203,16 @@ def _level_effects(question, levels):
     return names, indicators(levels.to_numpy()[kept], names), kept
 
 
-def _why_none(question, levels, notes, concerns) -> str:
+def _lacking(people, asked, question, terms) -> str:
+    """Return which covariates participants of the levels asked for lack; empty when none."""
+    needed = {name for pair in question.pairs for name in pair}
+    own = asked & question.levels.isin(needed).to_numpy() if needed else asked
+    columns = {TERMS[term][1]: people[TERMS[term][0]] for term in terms}
+    counts = {n: int(c[own].isna().sum()) for n, c in columns.items() if c.notna().any()}
+    return ", ".join(f"{count} lack {name}" for name, count in counts.items() if count)
+
+
+def _why_none(question, levels, lacking, notes, concerns) -> str:
     needed = {name for pair in question.pairs for name in pair}
     few = sorted(
         f"{name} has {int((levels == name).sum())}"
@@ -200,6 +221,7 @@ def _why_none(question, levels, notes, concerns) -> str:
     )
     if few:
         why = f"too few participants ({', '.join(few)}; {MIN_GROUP} needed)"
+        why += f"; {lacking}" if lacking else ""
     else:
         why = "cannot be estimated with these covariates and participants"
     notes.add("comparison not made", why, concerns)
@@ -236,19 +258,15 @@ def _contrasts(question, names, matrix: Matrix, used):
     return found, absent
 
 
-def _robust(y: np.ndarray, X: np.ndarray):
-    from statsmodels.regression.linear_model import OLS
-
-    fit = OLS(y, X).fit(cov_type="HC3", use_t=True)
-    return fit.params, fit.cov_params(), float(fit.df_resid), float(fit.mse_resid)
-
-
-def _estimate(y, fit, matrix: Matrix, contrast: _Contrast, alpha: float) -> dict[str, object]:
+def _estimate(
+    fit: RobustFit, number: int, y: np.ndarray, matrix: Matrix, contrast: _Contrast, alpha: float
+) -> dict[str, object]:
     from scipy import stats
 
-    if fit is None:
+    if np.ptp(y) == 0:
         return {"n": len(y), "remark": "the same value in everybody"}
-    (b, V, df, variance), c = fit, contrast.c
+    b, V, c = fit.beta[:, number], fit.covariance(number), contrast.c
+    variance, df = fit.variance(number), fit.df(c)
     t = stats.t.ppf(1 - alpha / 2, df)
     difference, error = float(c @ b), math.sqrt(max(float(c @ V @ c), 0.0))
     found: dict[str, object] = {
@@ -258,14 +276,15 @@ def _estimate(y, fit, matrix: Matrix, contrast: _Contrast, alpha: float) -> dict
         "low": difference - t * error,
         "high": difference + t * error,
         "standard_error": error,
+        "df": df,
         "p": float(2 * stats.t.sf(abs(difference) / error, df)) if error else math.nan,
         "adjusted_for": ", ".join(matrix.adjusted),
     }
     sd = math.sqrt(variance)
     if sd > 0:
         d = difference / sd
-        # The standard deviation is an estimate too: its share is d^2 / (2 df).
-        spread = t * math.sqrt((error / sd) ** 2 + d * d / (2 * df))
+        # The standard deviation is an estimate too: its share is d^2 / (2 (n - k)).
+        spread = t * math.sqrt((error / sd) ** 2 + d * d / (2 * fit.free))
         found |= {"adjusted_d": d, "adjusted_d_low": d - spread, "adjusted_d_high": d + spread}
     if contrast.one is not None:
         found |= hedges_g(y[contrast.one], y[contrast.other], alpha)

@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cohort.tables import UNITS
-from .covariates import build_matrix, complete, indicators, terms_for
+from .covariates import INSEPARABLE, build_matrix, complete, indicators, terms_for
 from .design import FAMILIES, GROUPS, Design
 from .linear import with_rates
 from .options import MIN_GROUP, GroupOptions, Notes
 from .reml import fit_reml
+from .standing import PREDICTORS, standing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "analysis", "contrast", "measure", "structure", "family", "unit", "n", "visits", "per_year",
-    "low", "high", "standard_error", "p", "q", "percent_per_year", "percent_low", "percent_high",
-    "random_effects", "adjusted_for", "remark",
+    "analysis", "contrast", "measure", "structure", "family", "unit", "n", "returned", "visits",
+    "per_year", "low", "high", "standard_error", "p", "q", "percent_per_year",
+    "percent_low", "percent_high", "random_effects", "adjusted_for", "remark",
 )  # fmt: skip
 THREE_VISITS = 10
 """Participants with three visits or more that a random slope needs (own choice): with two visits,
 its variance cannot be told apart from the noise of a single visit."""
 SLOPE, INTERCEPT, CLUSTERED = "intercept and slope", "intercept", "none (clustered errors)"
 MONTHS_A_YEAR = 12.0
+AS_SEEN, EVERYBODY = "change", "change, all patients"
+"""Change of those who came back, and of all patients: see ``standing``."""
+PAIRS = (("ALS", "HC"), ("MIMIC", "HC"), ("ALS", "MIMIC"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +45,8 @@ class Trajectory:
         Of the fixed effects, in the unit of the measure and years.
     groups : tuple of str
         The first is the reference.
-    n, visits : mapping of str to int
-        Participants and visits of each group.
+    n, returned, visits : mapping of str to int
+        Participants of each group, those with two visits or more, and visits.
     random : str
         ``SLOPE``, ``INTERCEPT`` or ``CLUSTERED``.
     adjusted : tuple of str
@@ -54,6 +58,7 @@ class Trajectory:
     covariance: np.ndarray
     groups: tuple[str, ...]
     n: dict[str, int]
+    returned: dict[str, int]
     visits: dict[str, int]
     random: str
     adjusted: tuple[str, ...]
@@ -67,14 +72,19 @@ class Trajectory:
     def mean(self, group: str, years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard error at these years, for an average participant."""
         rows = np.zeros((len(years), len(self.beta)))
-        rows[:, 0] = 1.0
-        rows[:, len(self.groups)] = years
-        place = self.groups.index(group)
-        if place:
-            rows[:, place] = 1.0
-            rows[:, len(self.groups) + place] = years
+        rows[:] = self.start(group)
+        rows += np.outer(years, self.slope(group))
         spread = np.einsum("ij,jk,ik->i", rows, self.covariance, rows)
         return rows @ self.beta, np.sqrt(np.maximum(spread, 0.0))
+
+    def start(self, group: str) -> np.ndarray:
+        """Return the weights of the fixed effects that make a group's mean at the first visit."""
+        weights = np.zeros(len(self.beta))
+        weights[0] = 1.0
+        place = self.groups.index(group)
+        if place:
+            weights[place] = 1.0
+        return weights
 
     def slope(self, group: str) -> np.ndarray:
         """Return the weights of the fixed effects that make a group's change per year."""
@@ -92,27 +102,36 @@ def change_over_time(
 ) -> pd.DataFrame:  # fmt: skip
     """Return each group's change per year and how it differs from that of controls.
 
-    Asymmetries are left out unless asked for. Intervals and p-values are those of
-    Wald with t on participants minus fixed effects (own choice; conservative beside the normal).
+    ``AS_SEEN`` is the change of those who came back. ``EVERYBODY`` stands for all patients of the
+    first visit, see ``standing``. Asymmetries are left out unless asked for. Intervals and p-values
+    are those of Wald with t on participants minus fixed effects (own choice; conservative beside
+    the normal). Shares refer to the mean at the first visit: of the group, or of the one that it is
+    compared with; their interval counts that this mean is an estimate (delta method).
     """
     import pandas as pd
 
     keys = design.measures_of("volume", "fa", "md") if keys is None else keys
     rows = []
     for key in keys:
-        rows += _rows(key, fit_trajectory(design, key, options, notes), options.alpha)
+        rows += _rows(AS_SEEN, key, fit_trajectory(design, key, options, notes), options.alpha)
+        everybody = fit_trajectory(design, key, options, notes, everybody=True)
+        rows += _rows(EVERYBODY, key, everybody, options.alpha)
     return with_rates(pd.DataFrame(rows).reindex(columns=COLUMNS))
 
 
 def fit_trajectory(
-    design: Design, key: tuple[str, str], options: GroupOptions, notes: Notes
-) -> Trajectory | str:
+    design: Design, key: tuple[str, str], options: GroupOptions, notes: Notes,
+    everybody: bool = False,
+) -> Trajectory | str:  # fmt: skip
     """Fit value ~ group x years + covariates, random intercept and slope; or say why not.
 
     Restricted maximum likelihood (Laird and Ware 1982, doi:10.2307/2529876), as statsmodels'
-    MixedLM; see ``reml``. Where
-    the random slope cannot be estimated, or its variance is 0, there is none; where no variance
-    between participants is found, ordinary least squares with errors clustered by participant.
+    MixedLM; see ``reml``. Where the random slope cannot be estimated, or its variance is 0, there
+    is none; where no variance between participants is found, ordinary least squares with errors
+    clustered by participant.
+
+    With ``everybody``, patients' change may depend on how they were at the first visit, and their
+    mean is that of all patients of the first visit (see ``standing``).
     """
     observations, values = design.observations, design.values[key]
     terms = terms_for(key[0], options.adjust)
@@ -127,17 +146,28 @@ def fit_trajectory(
             groups.append(group)
         elif (people.group == group).any():
             few = f"fewer than {MIN_GROUP} participants came back: no change over time"
-            notes.add(f"change of {group}", few, key[0])
+            notes.add(f"change of {group}", few, concerns)
     groups = tuple(groups)
     if not groups:
         return "nobody, or too few, came back"
     rows = rows & people.group.isin(groups).to_numpy()
+    state = None
+    if everybody:
+        state, why = standing(design, groups, observations[rows].participant_id)
+        if state is None:
+            notes.add("change of all patients", why, concerns)
+            return why
+        state = state.reindex(observations.participant_id).to_numpy(float)
+        rows = rows & np.isfinite(state).all(axis=1)
+        state = state[rows]
     people, observations = people[rows], observations[rows]
     years = observations.months.to_numpy(float) / MONTHS_A_YEAR
     is_group = indicators(people.group.to_numpy(), groups[1:])
     effects = np.column_stack([is_group, years, is_group * years[:, None]])
+    if state is not None:
+        effects = np.column_stack([effects, state, state * years[:, None]])
     matrix = build_matrix(
-        effects, people, terms, notes, f"change: {key[0]}", observations.participant_id.to_numpy()
+        effects, people, terms, notes, concerns, observations.participant_id.to_numpy()
     )
     if matrix is None:
         return "cannot be estimated with these covariates and participants"
@@ -154,14 +184,20 @@ def fit_trajectory(
         notes.add("mixed model", remark, concerns)
     if beta is None:
         return remark
+    if matrix.inseparable:
+        remark = "; ".join([*remarks, INSEPARABLE])
     return Trajectory(
         beta=beta,
         covariance=covariance,
         groups=groups,
         n={g: len(np.unique(ids[(people.group == g).to_numpy()])) for g in groups},
+        returned={
+            g: int((times[np.unique(ids[(people.group == g).to_numpy()])] > 1).sum())
+            for g in groups
+        },
         visits={g: int((people.group == g).sum()) for g in groups},
         random=random,
-        adjusted=matrix.adjusted,
+        adjusted=(*matrix.adjusted, *(PREDICTORS if everybody else ())),
         remark=remark,
     )  # fmt: skip
 
@@ -210,41 +246,53 @@ def _clustered(z, X, ids):
     return np.asarray(fit.params, float).copy(), np.asarray(fit.cov_params())
 
 
-def _rows(key, fit: Trajectory | str, alpha: float) -> list[dict[str, object]]:
+def _rows(analysis: str, key, fit: Trajectory | str, alpha: float) -> list[dict[str, object]]:
     from scipy import stats
 
     measure, structure = key
     base = {
-        "analysis": "change", "measure": measure, "structure": structure,
+        "analysis": analysis, "measure": measure, "structure": structure,
         "family": FAMILIES[measure], "unit": f"{UNITS[measure]} per year",
     }  # fmt: skip
     if isinstance(fit, str):
-        return [base | {"contrast": "ALS - HC", "n": 0, "visits": 0, "remark": fit}]
-    z = stats.t.ppf(1 - alpha / 2, fit.df)
-    contrasts = {group: (fit.slope(group), group) for group in fit.groups}
-    for one, other in (("ALS", "HC"), ("MIMIC", "HC"), ("ALS", "MIMIC")):
+        return [base | {"contrast": "ALS - HC", "n": 0, "returned": 0, "visits": 0, "remark": fit}]
+    t = stats.t.ppf(1 - alpha / 2, fit.df)
+    contrasts = {group: (fit.slope(group), group, group) for group in fit.groups}
+    for one, other in PAIRS:
         if one in fit.groups and other in fit.groups:
-            contrasts[f"{one} - {other}"] = (fit.slope(one) - fit.slope(other), one)
+            contrasts[f"{one} - {other}"] = (fit.slope(one) - fit.slope(other), one, other)
+    if analysis == EVERYBODY:  # the others' change is as seen
+        contrasts = {name: c for name, c in contrasts.items() if c[1] == "ALS"}
     rows = []
-    for name, (weights, group) in contrasts.items():
+    for name, (weights, group, reference) in contrasts.items():
         value = float(weights @ fit.beta)
-        error = math.sqrt(max(float(weights @ fit.covariance @ weights), 0.0))
-        start = float(fit.mean(group, np.zeros(1))[0][0])
-        share = 100 / start if start > 0 and measure in ("volume", "fa", "md") else math.nan
+        error = _error(weights, fit.covariance)
+        start = fit.start(reference)
+        mean = float(start @ fit.beta)
+        share, reach = math.nan, math.nan
+        if mean > 0 and measure in ("volume", "fa", "md"):
+            share = 100 * value / mean
+            gradient = 100 * (weights / mean - value * start / mean**2)
+            reach = t * _error(gradient, fit.covariance)
         rows.append(base | {
             "contrast": name,
             "n": fit.n[group],
+            "returned": fit.returned[group],
             "visits": fit.visits[group],
             "per_year": value,
-            "low": value - z * error,
-            "high": value + z * error,
+            "low": value - t * error,
+            "high": value + t * error,
             "standard_error": error,
             "p": float(2 * stats.t.sf(abs(value) / error, fit.df)) if error else math.nan,
-            "percent_per_year": share * value,
-            "percent_low": share * (value - z * error),
-            "percent_high": share * (value + z * error),
+            "percent_per_year": share,
+            "percent_low": share - reach,
+            "percent_high": share + reach,
             "random_effects": fit.random,
             "adjusted_for": ", ".join(fit.adjusted),
             "remark": fit.remark,
         })  # fmt: skip
     return rows
+
+
+def _error(weights: np.ndarray, covariance: np.ndarray) -> float:
+    return math.sqrt(max(float(weights @ covariance @ weights), 0.0))

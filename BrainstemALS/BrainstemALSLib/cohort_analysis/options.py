@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SIMULATED, REAL, UNSTATED = "simulated", "real", "not stated"
 MIN_GROUP = 5
-"""Participants that a level needs to be compared (own choice): with fewer, HC3 errors rest on
+"""Participants that a level needs to be compared (own choice): with fewer, robust errors rest on
 almost no residual of that level."""
+HARMONISE = ("none", "combat")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class GroupOptions:
         Nominal level of intervals and of the false discovery rate.
     adjust : tuple of str
         Covariates of ``covariates.TERMS``; ``icv`` is used for volumes only.
+    harmonise : str
+        Of ``HARMONISE``: ``none`` has site as a covariate; ``combat`` reads values that ComBat has
+        freed of their site, learnt from controls (see ``harmonise``). What is not chosen stands in
+        the sensitivity analysis.
     mixed, spread, sensitivity, figures : bool
         Whether these parts run; the light path of evaluations leaves them out.
     source : str
@@ -41,6 +48,7 @@ class GroupOptions:
     bootstraps: int = 200
     alpha: float = 0.05
     adjust: tuple[str, ...] = ("age", "sex", "icv", "site")
+    harmonise: str = "none"
     mixed: bool = True
     spread: bool = True
     sensitivity: bool = True
@@ -61,20 +69,52 @@ class Notes:
 
     found: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
-    def add(self, about: str, problem: str, concerns: str = "") -> None:
+    def add(self, about: str, problem: str, concerns: str | Sequence[str] = ()) -> None:
         """Note a problem; the same one again only adds what it concerns."""
         concerned = self.found.setdefault((about, problem), [])
-        if concerns and concerns not in concerned:
-            concerned.append(concerns)
+        for one in (concerns,) if isinstance(concerns, str) else concerns:
+            if one and one not in concerned:
+                concerned.append(one)
 
-    def rows(self) -> list[dict[str, str]]:
-        """Return one row per problem: about, problem, concerns."""
-        return [
-            {"about": about, "problem": problem, "concerns": _short(concerned)}
-            for (about, problem), concerned in self.found.items()
-        ]
+    def rows(self, most: int | None = 3) -> list[dict[str, object]]:
+        """Return one row per kind of problem: about, problem, concerns, count.
+
+        Problems that differ in their numbers alone are of one kind; the row has the lowest and the
+        highest of each. ``count`` is how many analyses or structures a row concerns (0: it says
+        itself), ``most`` how many of them it names; None for all.
+        """
+        kinds: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for about, problem in self.found:
+            kinds.setdefault((about.split()[0], _NUMBER.sub("#", problem)), []).append(
+                (about, problem)
+            )
+        return [self._row(keys, most) for keys in kinds.values()]
+
+    def _row(self, keys: list[tuple[str, str]], most: int | None) -> dict[str, object]:
+        concerned = [name for key in keys for name in self.found[key]]
+        concerned = list(dict.fromkeys(concerned))
+        return {
+            "about": _short(list(dict.fromkeys(about for about, _ in keys)), 3),
+            "problem": _together([problem for _, problem in keys]),
+            "concerns": _short(concerned, most or len(concerned)),
+            "count": len(concerned),
+        }
 
 
-def _short(names: list[str], most: int = 6) -> str:
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def _together(problems: list[str]) -> str:
+    """Return problems of one kind as one: numbers that differ become lowest to highest."""
+    numbers = [_NUMBER.findall(problem) for problem in problems]
+    ranges = []
+    for values in zip(*numbers, strict=True):
+        low, high = min(values, key=float), max(values, key=float)
+        ranges.append(low if low == high else f"{low} to {high}")
+    found = iter(ranges)
+    return _NUMBER.sub(lambda _: next(found), problems[0])
+
+
+def _short(names: list[str], most: int) -> str:
     text = ", ".join(names[:most])
     return f"{text} and {len(names) - most} more" if len(names) > most else text

@@ -8,15 +8,21 @@ _BLOCK = 500  # permutations at a time: bounds memory
 
 
 def freedman_lane(
-    X: np.ndarray, contrast: np.ndarray, Y: np.ndarray, permutations: int, seed: int
+    X: np.ndarray,
+    contrast: np.ndarray,
+    Y: np.ndarray,
+    permutations: int,
+    seed: int,
+    blocks: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return two-sided permutation p-values.
 
     Freedman and Lane: residuals of the model without the effect are permuted, and the whole model
     is fitted again; statistic is t. The design is split into effect and nuisance for the contrast
     (Winkler et al. 2014, "Permutation inference for the general linear model", Neuroimage
-    92:381-397, doi:10.1016/j.neuroimage.2014.01.060). Residuals are exchanged freely, which assumes
-    that they are alike at every site and in every group; the HC3 p-value does not.
+    92:381-397, doi:10.1016/j.neuroimage.2014.01.060). Residuals are exchanged within blocks, here
+    sites, so that scanners may differ in their spread; groups may not (the robust p-value lets
+    them).
 
     Parameters
     ----------
@@ -28,6 +34,9 @@ def freedman_lane(
     permutations : int
         The observed order is counted besides them, so that no p-value is 0.
     seed : int
+    blocks : numpy.ndarray, shape (n,), optional
+        Residuals are only exchanged among rows of one block. Which block each is in has to be in
+        the design, as sites are. None: all with all.
 
     Returns
     -------
@@ -44,10 +53,13 @@ def freedman_lane(
     residual = residual / np.where(scale > 0, scale, 1.0)
     observed = _statistic(e @ residual, np.ones(Y.shape[1]), n - k)
     generator = np.random.default_rng(seed)
+    block = np.zeros(n) if blocks is None else np.unique(blocks, return_inverse=True)[1]
+    places = np.argsort(block, kind="stable")
     beyond = np.zeros(Y.shape[1])
     for start in range(0, permutations, _BLOCK):
         size = min(_BLOCK, permutations - start)
-        order = np.argsort(generator.random((size, n)), axis=1)
+        order = np.empty((size, n), int)
+        order[:, places] = np.argsort(block + generator.random((size, n)), axis=1)
         # Permuting residuals one way is permuting the projections the other way: the latter are
         # made once for all responses.
         E = np.zeros((size, n))

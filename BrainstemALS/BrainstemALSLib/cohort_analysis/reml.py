@@ -75,7 +75,8 @@ def fit_reml(y: np.ndarray, X: np.ndarray, Z: np.ndarray, persons: np.ndarray) -
         inner = np.eye(r) + L.T @ ZZ @ L
         root = np.linalg.cholesky(inner)
         explained = np.linalg.solve(root, L.T @ ZD)
-        left = whole - np.einsum("nri,nrj->ij", explained, explained)
+        explained = explained.reshape(-1, explained.shape[-1])
+        left = whole - explained.T @ explained
         logs = 2.0 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum()
         return L, left, logs
 

@@ -38,6 +38,10 @@ class GroupResults:
     missing : dict of str to pandas.DataFrame
         ``measures``, ``visits``, ``covariates``.
     spread : Spread or None
+    individual, beyond : pandas.DataFrame
+        Of ``individual_change``; empty where no change of single participants was given.
+    harmonised : bool
+        The values are those after ComBat, and site is in no model.
     figures : dict of str to bytes
         Name to PNG.
     """
@@ -53,6 +57,9 @@ class GroupResults:
     variants: pd.DataFrame
     missing: dict[str, pd.DataFrame]
     spread: Spread | None = None
+    individual: pd.DataFrame | None = None
+    beyond: pd.DataFrame | None = None
+    harmonised: bool = False
     figures: dict[str, bytes] = field(default_factory=dict)
 
     def main(self) -> pd.DataFrame:
@@ -71,8 +78,13 @@ class GroupResults:
             "sensitivity": self.sensitivity,
             "sensitivity_summary": self.variants,
             **{f"missing_{name}": table for name, table in self.missing.items()},
-            "notes": pd.DataFrame(self.notes.rows(), columns=["about", "problem", "concerns"]),
+            "notes": pd.DataFrame(
+                self.notes.rows(None), columns=["about", "problem", "concerns", "count"]
+            ),
         }
+        if self.beyond is not None and len(self.beyond):
+            found["individual_change"] = self.individual
+            found["beyond_error"] = self.beyond
         if self.spread is not None:
             found["spread"] = spread_table(self.spread)
         return found
@@ -108,6 +120,7 @@ def write_record(results: GroupResults, folder: Path) -> Path:
         "permutations": options.permutations,
         "alpha": options.alpha,
         "adjust": list(options.adjust),
+        "harmonised": results.harmonised,
         "command": options.command,
         "participants": {g: int((design.people.group == g).sum()) for g in GROUPS},
         "visits": len(design.observations),
@@ -124,7 +137,9 @@ def number(value: object, digits: int = 2, sign: bool = False) -> str:
     """Return a number for a reader; n/a for what is missing."""
     if value is None or (isinstance(value, float | np.floating) and not math.isfinite(value)):
         return "n/a"
-    return f"{value:{'+' if sign else ''}.{digits}f}"
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    # Rounded to nothing: neither -0.0 nor +0.0 says more.
+    return text.lstrip("+-") if float(text) == 0 else text
 
 
 def p_text(value: float) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .comparisons import group_question
 from .design import Design
+from .harmonise import harmonised
 from .linear import answer, with_rates
 from .options import GroupOptions, Notes
 
@@ -23,9 +24,12 @@ SUMMARY_COLUMNS = (
 
 
 def variants(
-    design: Design, options: GroupOptions
+    design: Design, options: GroupOptions, notes: Notes, measured: Design | None = None
 ) -> dict[str, tuple[GroupOptions, pd.DataFrame | None]]:
-    """Return the other ways to analyse: name to options and values."""
+    """Return the other ways to analyse: name to options and values.
+
+    ``measured`` is the design before ComBat, where ``design`` is the one after it.
+    """
     options = replace(options, permutations=0)
 
     def without(term: str) -> GroupOptions:
@@ -36,6 +40,12 @@ def variants(
         found["without warnings"] = (options, design.first.mask(design.warned))
     if "site" in options.adjust:
         found["without site"] = (without("site"), None)
+        free = harmonised(design, notes) if design.people.site.nunique() > 1 else None
+        if free is not None:
+            found["harmonised by ComBat"] = (without("site"), free.first)
+    elif measured is not None:
+        with_site = replace(options, adjust=(*options.adjust, "site"))
+        found["with site, not harmonised"] = (with_site, measured.first)
     if "age" in options.adjust:
         found["with age squared"] = (
             replace(options, adjust=(*options.adjust, "age2")), None
@@ -64,7 +74,7 @@ def residual_method(design: Design) -> pd.DataFrame:
 
 
 def sensitivity(
-    design: Design, options: GroupOptions, notes: Notes
+    design: Design, options: GroupOptions, notes: Notes, measured: Design | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return every estimate of every variant, and one summary row for each variant.
 
@@ -73,7 +83,7 @@ def sensitivity(
     import pandas as pd
 
     tables = []
-    for name, (chosen, values) in variants(design, options).items():
+    for name, (chosen, values) in variants(design, options, notes, measured).items():
         own = Notes()
         table = answer(group_question(design), design, chosen, own, values=values)
         table.insert(0, "variant", name)

@@ -3,31 +3,38 @@
 One marker per structure: its volume, FA and MD (where there are any), left and right averaged, each
 as a deviation from the controls of the same age, sex, intracranial volume and site, turned so that
 higher is worse, and added with the weights that tell patients from controls best. Every visit is a
-look of its own at the order; the bootstrap draws persons with all their visits.
+look of its own at the order of the event-based model. Where patients came again, what a structure
+loses in a year against what it has lost so far speaks on the order too (``spread_rates``). The
+bootstrap draws persons with all their visits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..anatomy import REGIONS, load_structures
 from ..errors import BrainstemALSError, ExitCode
-from .event_model import Mixtures, best_order, fit_mixtures, stage_probabilities
+from .event_model import Mixtures, best_order, fit_mixtures, log_likelihood, stage_probabilities
+from .spread_markers import LEAST, deviations, marker_scores
+from .spread_rates import Repeated, gather, misfit, relative_rates
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WORSE = {"volume": -1.0, "fa": -1.0, "md": 1.0}
-"""Direction in which a measure changes with the disease (../shared/reference/als_effects.csv)."""
-LEAST = 10
-"""Persons of each group that an order may be told from; own choice."""
 SHOWN = 0.35
 """Difference between patients and controls (standard deviations) that makes a marker an event: what
 the disease leaves alone has no place in the order. Own choice."""
+FALSE_EVENTS = 0.05
+"""False discovery rate of the events (Benjamini and Hochberg 1995) over the structures."""
+SPARED = 0.15
+"""Difference up to which a structure tells what healthy people share; own choice."""
+TEMPER = 0.05
+"""Power of the event-based model's likelihood beside the rates' one. That model takes markers for
+independent, which they are not, and is surer than it should be. Own choice, made on simulated
+cohorts of other seeds than those reported (training.evaluation.spread_order)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +46,7 @@ class Spread:
     events : tuple of str
         Structures without side, in the most likely order.
     left_out : tuple of str
-        Those that differ too little between patients and controls to have a place.
+        Those that have no place; ``reasons`` says why.
     positions : numpy.ndarray, shape (e, e)
         Share of the bootstrap samples in which the event of the row has the place of the column;
         rows in the order of ``events``.
@@ -52,6 +59,10 @@ class Spread:
     bootstraps : int
     patients, controls : int
         Persons.
+    repeated : int
+        Patients whose repeated visits speak on the order; 0 where too few came again.
+    reasons : dict of str to str
+        Why each structure that is left out has no place.
     """
 
     events: tuple[str, ...]
@@ -63,6 +74,8 @@ class Spread:
     bootstraps: int
     patients: int
     controls: int
+    repeated: int
+    reasons: dict[str, str]
 
 
 def spread_order(
@@ -71,6 +84,7 @@ def spread_order(
     bootstraps: int = 100,
     structures: Sequence[str] | None = None,
     onset: str | None = None,
+    use_rates: bool = True,
 ) -> Spread:
     """Estimate the order in which structures change.
 
@@ -86,6 +100,8 @@ def spread_order(
         Without side; all of the brainstem's where left out.
     onset : str, optional
         Patients of this onset alone.
+    use_rates : bool
+        False for the event-based model alone, whatever visits there are.
 
     Raises
     ------
@@ -95,158 +111,146 @@ def spread_order(
     import pandas as pd
     from scipy.stats import kendalltau
 
-    scores = marker_scores(cohort)
-    people = cohort.participants.set_index("participant_id")
-    who = scores.index.get_level_values("participant_id")
-    group = people["group"].reindex(who).to_numpy()
-    sick = group == "ALS"
+    table, info = deviations(cohort)
+    sick, well = (info["group"] == "ALS").to_numpy(), (info["group"] == "HC").to_numpy()
+    scores = marker_scores(table, info["group"])
     if onset is not None:
-        sick &= people["onset"].reindex(who).to_numpy() == onset
-    chosen = [stem for stem in (structures or scores.columns) if stem in scores.columns]
-    patients, controls = scores.loc[sick, chosen], scores.loc[group == "HC", chosen]
-    persons = [pd.factorize(who[rows])[0] for rows in (sick, group == "HC")]
-    counts = [len(np.unique(one)) for one in persons]
+        sick &= (info["onset"] == onset).to_numpy()
+    person = pd.factorize(info.index.get_level_values("participant_id"))[0]
+    counts = [len(np.unique(person[rows])) for rows in (sick, well)]
     _check(*counts)
-    enough = (patients.notna().sum() >= LEAST) & (controls.notna().sum() >= LEAST)
-    difference = patients.mean() - controls.mean()
-    kept = [stem for stem in chosen if enough[stem] and difference[stem] >= SHOWN]
+    chosen = [stem for stem in (structures or scores.columns) if stem in scores.columns]
+    difference, reasons = _events(table, scores[chosen], sick, well, person)
+    kept = [stem for stem in chosen if stem not in reasons]
     if len(kept) < 2:
         raise _refused("fewer than two structures differ between patients and controls")
-    a, b = patients[kept].to_numpy(float), controls[kept].to_numpy(float)
-    mixtures = fit_mixtures(a, b)
-    order, _ = best_order(mixtures.log_ratios(a), seed)
+    markers = scores[kept].to_numpy(float)
+    spared = [stem for stem in chosen if difference[stem] < SPARED]
+    repeated = _repeated(table, info, kept, spared, person, sick, well)
+    use = repeated if use_rates and repeated.enough() else None
+    mixtures, order = _fit(markers[sick], markers[well], use, seed)
     rng = np.random.default_rng([seed, 1])
     positions, taus = np.zeros((len(kept), len(kept))), []
-    done = 0
     for number in range(bootstraps):
-        again = _drawn_again((a, b), persons, rng)
-        if again is None:
+        drawn = [_drawn_again(person, rows, rng) for rows in (sick, well)]
+        parts = [markers[rows] for rows, _ in drawn]
+        if not all((np.isfinite(part).sum(0) >= 3).all() for part in parts):
             continue
-        fitted = fit_mixtures(*again)
-        other, _ = best_order(fitted.log_ratios(again[0]), seed + number, order, starts=1)
+        again = use.drawn(drawn[0][1], drawn[1][1]) if use else None
+        _, other = _fit(*parts, again, seed + number, starts=1)
         place = np.argsort(other)[order]
         positions[np.arange(len(kept)), place] += 1
         taus.append(kendalltau(place, np.arange(len(kept))).statistic)
-        done += 1
-    ratios = mixtures.log_ratios(a)
-    likely = stage_probabilities(ratios, order)
+    likely = stage_probabilities(mixtures.log_ratios(markers[sick]), order)
     return Spread(
         events=tuple(kept[n] for n in order),
-        left_out=tuple(stem for stem in chosen if stem not in kept),
-        positions=positions / max(done, 1),
+        left_out=tuple(reasons),
+        positions=positions / max(len(taus), 1),
         mixtures=Mixtures(mixtures.normal[order], mixtures.abnormal[order], mixtures.share[order]),
-        stages=dict(zip(patients.index, likely, strict=True)),
+        stages=dict(zip(scores.index[sick], likely, strict=True)),
         agreement=float(np.mean(taus)) if taus else float("nan"),
-        bootstraps=done,
+        bootstraps=len(taus),
         patients=counts[0],
         controls=counts[1],
+        repeated=use.again() if use else 0,
+        reasons=reasons,
     )
 
 
-def marker_scores(cohort: Any) -> pd.DataFrame:
-    """Return one marker per visit and structure: a column per structure without side.
+def _fit(
+    patients: np.ndarray,
+    controls: np.ndarray,
+    repeated: Repeated | None,
+    seed: int,
+    starts: int | None = None,
+) -> tuple[Mixtures, np.ndarray]:
+    """Mixtures and order of one sample; without repeated visits the event-based model alone."""
+    mixtures = fit_mixtures(patients, controls)
+    ratios = mixtures.log_ratios(patients)
+    score: Callable[[np.ndarray], float] | None = None
+    if repeated is not None:
+        rates = relative_rates(repeated)
 
-    Deviations are those from a linear model of age, sex, intracranial volume (volumes alone) and
-    site that is fitted on controls; a site without controls counts as the average one.
+        def score(order: np.ndarray) -> float:
+            return TEMPER * log_likelihood(ratios, order) - misfit(order, *rates)
 
-    Returns
-    -------
-    pandas.DataFrame
-        Index participant_id, session_id.
-    """
-    import pandas as pd
+    more = {} if starts is None else {"starts": starts}
+    return mixtures, best_order(ratios, seed, score=score, **more)[0]
 
-    stem_of = {s.key: s.stem for s in load_structures() if s.parent in REGIONS}
-    table = cohort.measures
-    if "quality" in table:
-        table = table[table["quality"] != "bad"]
-    look = ["participant_id", "session_id"]
-    skull = table[table["structure"] == "intracranial"].groupby(look)["value"].mean()
-    table = table[table["structure"].isin(stem_of) & table["measure"].isin(WORSE)]
-    stems = table["structure"].map(stem_of)
-    wide = (
-        table.assign(stem=stems)
-        .groupby([*look, "measure", "stem"])["value"]
-        .mean()
-        .unstack(["measure", "stem"])
+
+def _events(
+    table: pd.DataFrame,
+    scores: pd.DataFrame,
+    sick: np.ndarray,
+    well: np.ndarray,
+    person: np.ndarray,
+) -> tuple[pd.Series, dict[str, str]]:
+    """Differences between the groups, and why a structure is no event."""
+    from scipy.stats import false_discovery_control
+
+    difference = scores[sick].mean() - scores[well].mean()
+    enough = (scores[sick].notna().sum() >= LEAST) & (scores[well].notna().sum() >= LEAST)
+    tested = [stem for stem in scores if enough[stem]]
+    means = table.groupby(person).mean()
+    groups = [means.loc[np.unique(person[rows])] for rows in (sick, well)]
+    p = [_hotelling(*(g.xs(stem, axis=1, level="stem") for g in groups)) for stem in tested]
+    q = dict(zip(tested, false_discovery_control(p) if p else (), strict=True))
+    reasons = {}
+    for stem in scores:
+        if not enough[stem]:
+            reasons[stem] = "too few values"
+        elif difference[stem] < SHOWN:
+            reasons[stem] = f"differs too little ({difference[stem]:.2f} SD, below {SHOWN:g})"
+        elif q[stem] >= FALSE_EVENTS:
+            reasons[stem] = f"difference may be chance (q {q[stem]:.2f})"
+    return difference, reasons
+
+
+def _hotelling(patients: pd.DataFrame, controls: pd.DataFrame) -> float:
+    """p of Hotelling's two-sample test over a structure's measures; rows are persons."""
+    from scipy.stats import f
+
+    a, b = patients.dropna().to_numpy(), controls.dropna().to_numpy()
+    n, m, size = len(a), len(b), a.shape[1]
+    if min(n, m) < 3 or n + m - size - 1 < 1:
+        return 1.0
+    pooled = np.atleast_2d((np.cov(a.T) * (n - 1) + np.cov(b.T) * (m - 1)) / (n + m - 2))
+    shift = a.mean(0) - b.mean(0)
+    squared = n * m / (n + m) * float(shift @ np.linalg.pinv(pooled) @ shift)
+    freedom = n + m - size - 1
+    return float(f.sf(squared * freedom / (size * (n + m - 2)), size, freedom))
+
+
+def _repeated(
+    table: pd.DataFrame,
+    info: pd.DataFrame,
+    kept: Sequence[str],
+    spared: Sequence[str],
+    person: np.ndarray,
+    sick: np.ndarray,
+    well: np.ndarray,
+) -> Repeated:
+    stems = table.columns.get_level_values("stem")
+    own, other = stems.isin(kept), stems.isin(spared)
+    return gather(
+        values=table.loc[:, own].to_numpy(float),
+        spared=table.loc[:, other].to_numpy(float),
+        event=np.array([list(kept).index(stem) for stem in stems[own]]),
+        person=person,
+        years=info["months"].to_numpy(float) / 12,
+        sick=sick,
+        well=well,
     )
-    people = cohort.participants.set_index("participant_id")
-    people = people.reindex(wide.index.get_level_values("participant_id")).set_index(wide.index)
-    months = cohort.visits.groupby(look)["months"].first().reindex(wide.index)
-    people = people.assign(age=people["age"].astype(float) + months.fillna(0.0) / 12)
-    parts: dict[str, list[pd.Series]] = {}
-    for measure, stem in wide.columns:
-        column = wide[measure, stem]
-        icv = skull.reindex(wide.index) if measure == "volume" else None
-        score = _deviation(column, people, icv)
-        if score is not None:
-            parts.setdefault(stem, []).append(WORSE[measure] * score)
-    group = people["group"]
-    frame = {stem: _combined(pd.concat(series, axis=1), group) for stem, series in parts.items()}
-    order = [s for s in dict.fromkeys(stem_of.values()) if s in frame]
-    return pd.DataFrame(frame, index=wide.index)[order]
-
-
-def _combined(scores: pd.DataFrame, group: pd.Series) -> pd.Series:
-    """Weighted sum of a structure's measures, in standard deviations of the controls.
-
-    Weights are those of Fisher's discriminant between patients and controls, none below 0: a
-    measure that the disease leaves alone would only add noise.
-    """
-    from scipy.optimize import nnls
-
-    whole = scores.notna().all(axis=1)
-    sick, well = scores[whole & (group == "ALS")], scores[whole & (group == "HC")]
-    if len(sick) < LEAST or len(well) < LEAST:
-        return scores.mean(axis=1)
-    within = (sick.cov() * (len(sick) - 1) + well.cov() * (len(well) - 1)) / (len(sick) + len(well))
-    weights, _ = nnls(within.to_numpy(), (sick.mean() - well.mean()).to_numpy())
-    if not weights.any():
-        return scores.mean(axis=1)
-    marker = scores @ weights  # missing where a measure that counts is
-    return marker / marker[whole & (group == "HC")].std()
-
-
-def _deviation(values: pd.Series, people: pd.DataFrame, icv: pd.Series | None) -> pd.Series | None:
-    """Residual from the controls' model in their standard deviations; None with too few of them."""
-    import pandas as pd
-
-    columns = {"one": 1.0, "age": people["age"].astype(float)}
-    columns["male"] = (people["sex"] == "M").astype(float)
-    if icv is not None and icv.notna().any():
-        columns["icv"] = icv.astype(float)
-    design = pd.DataFrame(columns, index=people.index)
-    usable = values.notna() & design.notna().all(axis=1)
-    healthy = usable & (people["group"] == "HC")
-    sites = people["site"].astype(str)
-    counts = sites[healthy].value_counts()
-    for site in list(counts.index[counts >= 3])[1:]:
-        design[f"site {site}"] = (sites == site).astype(float)
-    if healthy.sum() < design.shape[1] + 3:
-        return None
-    middle = design[healthy].mean()
-    spread = design[healthy].std().replace(0.0, 1.0)
-    scaled = (design - middle) / spread
-    scaled["one"] = 1.0
-    known = scaled[healthy].to_numpy()
-    weights, *_ = np.linalg.lstsq(known, values[healthy].to_numpy(float), rcond=None)
-    residual = values - scaled.to_numpy() @ weights
-    freedom = max(int(healthy.sum()) - np.linalg.matrix_rank(known), 1)
-    deviation = float(np.sqrt((residual[healthy] ** 2).sum() / freedom))
-    return (residual / deviation).where(usable) if deviation > 0 else None
 
 
 def _drawn_again(
-    tables: tuple[np.ndarray, np.ndarray], persons: Sequence[np.ndarray], rng: np.random.Generator
-) -> tuple[np.ndarray, ...] | None:
-    """Persons drawn with all their visits; None where an event then has too few values."""
-    drawn = []
-    for table, person in zip(tables, persons, strict=True):
-        rows = [np.flatnonzero(person == n) for n in range(person.max() + 1)]
-        picked = rng.integers(len(rows), size=len(rows))
-        drawn.append(table[np.concatenate([rows[n] for n in picked])])
-    enough = all((np.isfinite(part).sum(0) >= 3).all() for part in drawn)
-    return tuple(drawn) if enough else None
+    person: np.ndarray, rows: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and persons of a sample: persons drawn with all their visits."""
+    known = np.unique(person[rows])
+    drawn = known[rng.integers(len(known), size=len(known))]
+    visits = {one: np.flatnonzero(rows & (person == one)) for one in np.unique(drawn)}
+    return np.concatenate([visits[one] for one in drawn]), drawn
 
 
 def _check(patients: int, controls: int) -> None:

@@ -31,11 +31,15 @@ class MeasurementError:
         Pairs of repeats behind each figure: its degrees of freedom.
     about : mapping
         Origin: command, seed, date, data, model, ``simulated``.
+    found_share : tuple of float, or None
+        Share of a simulated loss of volume of the medulla that is found, and its standard error.
+        Volumes and intervals are not corrected by it.
     """
 
     sd: Mapping[str, Mapping[str, float]]
     pairs: int
     about: Mapping[str, object] = field(default_factory=dict)
+    found_share: tuple[float, float] | None = None
 
     def of(self, measure: str, structure: str) -> float | None:
         """Return the standard deviation, or None where it was not measured."""
@@ -64,7 +68,9 @@ def load_measurement_error(path: Path | None = None) -> MeasurementError:
         }
         if not all(value > 0 for of_measure in sd.values() for value in of_measure.values()):
             raise ValueError
-        return MeasurementError(sd, int(content["pairs"]), dict(content["about"]))
+        found = content.get("found_of_loss", {}).get("share", {}).get("medulla")
+        share = None if found is None else (float(found["value"]), float(found["se"]))
+        return MeasurementError(sd, int(content["pairs"]), dict(content["about"]), share)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BrainstemALSError(
             path,

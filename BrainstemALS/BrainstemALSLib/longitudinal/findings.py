@@ -10,6 +10,13 @@ import numpy as np
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
 
+OF_COMPARISON = (
+    "visit_left_out",
+    "visit_of_another_person",
+    "scanner_differs",
+    "measurement_error_unknown",
+)
+"""Codes of what concerns the comparison itself, and not the images of one visit."""
 SAME_DAY_MONTHS = 0.5 / 30.4
 """Half a day: two visits nearer to each other were on one date."""
 
@@ -112,15 +119,24 @@ def another_person(visit: int, likeness: float | None) -> Finding:
     )
 
 
-def another_scanner(visits: Sequence[int]) -> Finding:
-    """Visits differ in scanner or protocol; positions from 0."""
-    named = ", ".join(str(visit + 1) for visit in visits)
+def another_scanner(visits: Sequence[int], known: bool = False) -> Finding:
+    """Visits differ in scanner or protocol; positions from 0.
+
+    ``known`` where the files say so. Else they only look less alike than visits of one scanner do,
+    and so do those of two persons, not all of whom are refused.
+    """
+    *others, last = (f"Visit {visit + 1}" for visit in visits)
+    named = f"{', '.join(others)} and {last}" if others else last
+    persons = "" if known else " They may even be of two persons."
     return Finding(
         "scanner_differs",
         "warning",
-        f"Visits differ in scanner or contrast ({named}). Change between them may be that of the "
-        "images; whether it is beyond measurement error is not said.",
-        "Compare only visits of one scanner and protocol, or model the scanner in the group.",
+        f"{named} differ in scanner or contrast, so that no change is given: between two simulated "
+        "scanners, change found by comparing visits was further from the truth than that of their "
+        f"own segmentations.{persons}",
+        ("" if known else "Check that all visits are of one person. ")
+        + "Take each visit's own values (measures.tsv of a cohort) and model the scanner, or "
+        "compare only visits of one scanner and protocol.",
     )
 
 
@@ -131,6 +147,19 @@ def error_of_another_model() -> Finding:
         "info",
         "The error of a measurement was found with another model than the one in use.",
         "Measure it anew: python -m training.evaluation.longitudinal_error.",
+    )
+
+
+def underestimated(share: float, se: float) -> Finding:
+    """Simulated loss is not found as it is, which intervals and judgements do not know."""
+    return Finding(
+        "change_underestimated",
+        "info",
+        f"Of a simulated loss of volume of the medulla, {100 * share:.0f} % was found (standard "
+        f"error {100 * se:.0f}). Changes are not corrected by it; their intervals hold scatter "
+        "only.",
+        "Compare only changes that were found the same way; small structures take part of their "
+        "neighbours' change. See docs/results/longitudinal_error.md.",
     )
 
 

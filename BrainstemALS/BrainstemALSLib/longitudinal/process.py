@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -66,8 +67,8 @@ def process_visits(
     numbers : sequence of int, optional
         What to call the visits, from 0, where some of a person's are not among the exams.
     scanners : sequence of str or None, optional
-        Scanner or protocol of each visit, where it is known: different names forbid to judge a
-        change, as a contrast that differs does.
+        Scanner or protocol of each visit, where it is known: where names differ no change is
+        given, and the same where contrast differs.
     preparation : PreparationOptions, optional
         Of the diffusion.
     error : MeasurementError, optional
@@ -110,12 +111,18 @@ def process_visits(
     noted += joined.findings
     report("measure", _JOINED, "Comparing their shapes")
     values = measured(joined)
-    error, doubts = _usable_error(joined, error)
+    one_scanner, doubts = _one_scanner(joined)
     noted += doubts
+    if one_scanner:
+        error, doubts = _usable_error(joined, error)
+        noted += doubts
     used = [visit.number for visit in joined.visits]
+    changes = changes_of(values, used, error if one_scanner else None)
+    if not one_scanner:
+        changes = tuple(replace(change, change_per_year=None) for change in changes)
     report("done", 1.0, "Done")
     return LongitudinalResult(
-        changes=changes_of(values, used, error),
+        changes=changes,
         values=values,
         findings=tuple(sorted(noted, key=lambda f: SEVERITIES.index(f.severity))),
         left_out=tuple(sorted(set(numbers) - set(used))),
@@ -126,8 +133,9 @@ def process_visits(
             "registration_residual_mm": joined.residual_mm,
             "likeness": joined.likeness,
             "model": joined.segmentation.model,
-            "measurement_error": dict(error.about) if error else None,
+            "measurement_error": dict(error.about) if error and one_scanner else None,
         },
+        one_scanner=one_scanner,
     )
 
 
@@ -145,23 +153,29 @@ def _digest(exam: Exam) -> str:
     return hashlib.sha256(np.ascontiguousarray(exam.t1.array).tobytes()).hexdigest()
 
 
+def _one_scanner(joined: Joined) -> tuple[bool, list[Finding]]:
+    """Whether visits can be compared, and what ``join`` has not said of it yet."""
+    if not joined.one_contrast:
+        return False, []
+    if len({visit.scanner for visit in joined.visits if visit.scanner is not None}) > 1:
+        named = sorted(visit.number for visit in joined.visits)
+        return False, [findings.another_scanner(named, known=True)]
+    return True, []
+
+
 def _usable_error(
     joined: Joined, error: MeasurementError | None
 ) -> tuple[MeasurementError | None, list[Finding]]:
-    """The measurement error, where it holds for these visits, and what there is to say of it."""
-    if len({visit.scanner for visit in joined.visits if visit.scanner is not None}) > 1:
-        named = sorted(visit.number for visit in joined.visits)
-        return None, [findings.another_scanner(named)] if joined.one_contrast else []
-    if not joined.one_contrast:
-        return None, []
+    """The measurement error, and what there is to say of it."""
     try:
         error = error or load_measurement_error()
     except BrainstemALSError as refusal:
         return None, [findings.error_unknown(refusal.problem)]
+    noted = [findings.underestimated(*error.found_share)] if error.found_share else []
     used = joined.segmentation.model.get("structures", {}).get("sha256")
     if used is not None and error.about.get("model") not in (None, used):
-        return error, [findings.error_of_another_model()]
-    return error, []
+        noted.append(findings.error_of_another_model())
+    return error, noted
 
 
 def changes_of(

@@ -45,15 +45,16 @@ class Change:
         As of ``VisitValue``.
     unit : str
         Of the five figures that follow, see ``UNITS``.
-    change_per_year : float
-        Slope by least squares.
+    change_per_year : float or None
+        Slope by least squares; None where visits differ in scanner or contrast, because the common
+        template makes change between scanners look like change of the person.
     se, low, high : float or None
         Standard error, and limits of its 95 % interval; None where the error of a measurement is
         not known, see ``beyond_error``.
     beyond_error : bool or None
         Whether the interval leaves out 0, that is, the change is larger than visits without any
         change would show in 95 of 100 cases. None where the measurement error of these images is
-        not known: the structure was not simulated, or the visits come from different scanners.
+        not known: the structure was not simulated, or no change is given.
     mean : float
         Over visits: mm3, FA 0-1 or 1e-3 mm2/s.
     visits : int
@@ -65,7 +66,7 @@ class Change:
     structure: str
     measure: str
     unit: str
-    change_per_year: float
+    change_per_year: float | None
     se: float | None
     low: float | None
     high: float | None
@@ -96,6 +97,9 @@ class LongitudinalResult:
     facts : dict
         Residual (mm) and similarity of each visit, model, origin of the measurement error: for the
         provenance.
+    one_scanner : bool
+        Whether visits are of one scanner and contrast. Else no change is given, and ``values`` are
+        not to be compared with each other.
     """
 
     changes: tuple[Change, ...]
@@ -105,3 +109,4 @@ class LongitudinalResult:
     template: Volume
     segmentation: Segmentation
     facts: Mapping[str, object] = field(default_factory=dict)
+    one_scanner: bool = True

@@ -10,7 +10,7 @@ from ..errors import BrainstemALSError
 from ..imaging.exam import Exam, exam_from_source
 from ..imaging.finding import Finding
 from ..imaging.intake import open_source
-from ..imaging.prepare import PreparationOptions
+from ..imaging.prepare import PreparationOptions, prepare
 from . import findings
 from .process import CanSegment, Progress, process_visits
 from .result import LongitudinalResult
@@ -45,13 +45,14 @@ def process_sessions(
     *,
     overwrite: bool = False,
     simulated: bool = False,
+    stem: str | None = None,
     preparation: PreparationOptions | None = None,
     progress: Progress | None = None,
 ) -> LongitudinalResult:
     """Read a subject's sessions, process them together and write ``longitudinal.tsv``.
 
-    A session that cannot be read is left out with a finding. The cohort runner calls this with the
-    folder of a subject.
+    A session that cannot be read is left out with a finding. Its diffusion is prepared as soon as
+    it is read, so that one series at a time is in memory.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def process_sessions(
         Kept by the caller.
     folder : Path
         See ``writing.write_longitudinal``.
-    overwrite, simulated : bool
+    overwrite, simulated, stem
         As there.
     preparation, progress
         As for ``process_visits``.
@@ -81,7 +82,10 @@ def process_sessions(
     unread: list[Finding] = []
     for number, session in enumerate(sessions):
         try:
-            exams[number] = exam_from_source(open_source(session.source, **session.choices))
+            exam = exam_from_source(open_source(session.source, **session.choices))
+            if exam.has_diffusion:
+                exam = prepare(exam, segmenter.locate(exam).centre, preparation)
+            exams[number] = exam
         except BrainstemALSError as refusal:
             unread.append(findings.unreadable(number, refusal))
     if len(exams) < 2:
@@ -92,7 +96,7 @@ def process_sessions(
         [sessions[number].months for number in read],
         segmenter,
         scanners=[sessions[number].scanner for number in read],
-        preparation=preparation,
+        preparation=PreparationOptions(register=False),
         numbers=read,
         progress=progress,
     )
@@ -101,5 +105,5 @@ def process_sessions(
         findings=(*unread, *result.findings),
         left_out=tuple(sorted((*result.left_out, *(set(range(len(sessions))) - set(read))))),
     )
-    write_longitudinal(result, folder, overwrite, simulated)
+    write_longitudinal(result, folder, overwrite, simulated, stem)
     return result

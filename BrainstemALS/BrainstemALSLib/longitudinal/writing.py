@@ -10,6 +10,7 @@ import numpy as np
 from .. import __version__
 from ..imaging.staging import staged_output
 from ..imaging.writing import write_volume
+from ..report.naming import derivative_name
 from ..report.statements import RESEARCH_USE, SYNTHETIC_TRAINING
 from ..report.tables import write_json, write_tsv
 from .result import LongitudinalResult
@@ -20,6 +21,13 @@ ABOUT = "longitudinal.json"
 TEMPLATE = "longitudinal_template_T1w.nii.gz"
 LABELS = "longitudinal_template_dseg.nii.gz"
 NAMES = (CHANGES, VALUES, ABOUT, TEMPLATE, LABELS)
+_DERIVATIVES = {
+    CHANGES: ("changes", ".tsv"),
+    VALUES: ("changevalues", ".tsv"),
+    ABOUT: ("changes", ".json"),
+    TEMPLATE: ("T1w", ".nii.gz"),
+    LABELS: ("dseg", ".nii.gz"),
+}
 
 CHANGE_COLUMNS = (
     "structure",
@@ -37,8 +45,25 @@ CHANGE_COLUMNS = (
 VALUE_COLUMNS = ("visit", "months", "structure", "measure", "value")
 
 
+def names_of(stem: str | None) -> dict[str, str]:
+    """Return the names of the files, in the order of ``NAMES``: as there, or of BIDS derivatives.
+
+    Examples
+    --------
+    >>> names_of("sub-01_ses-longitudinal")["longitudinal.tsv"]
+    'sub-01_ses-longitudinal_desc-brainstem_changes.tsv'
+    """
+    if stem is None:
+        return {name: name for name in NAMES}
+    return {name: derivative_name(stem, *_DERIVATIVES[name]) for name in NAMES}
+
+
 def write_longitudinal(
-    result: LongitudinalResult, folder: Path, overwrite: bool = False, simulated: bool = False
+    result: LongitudinalResult,
+    folder: Path,
+    overwrite: bool = False,
+    simulated: bool = False,
+    stem: str | None = None,
 ) -> list[Path]:
     """Write tables, findings and template; all files or none.
 
@@ -51,6 +76,8 @@ def write_longitudinal(
         Replace an earlier result.
     simulated : bool
         The person is simulated, which the JSON file says.
+    stem : str, optional
+        Name the files as BIDS derivatives (``names_of``).
 
     Raises
     ------
@@ -58,13 +85,14 @@ def write_longitudinal(
         OUTPUT_REFUSED: there is a result, or the folder cannot be written to.
     """
     folder = Path(folder)
-    with staged_output(folder, NAMES, overwrite) as staged:
-        write_tsv(staged / CHANGES, CHANGE_COLUMNS, change_rows(result))
-        write_tsv(staged / VALUES, VALUE_COLUMNS, value_rows(result))
-        write_json(staged / ABOUT, _about(result, simulated))
-        write_volume(result.template, staged / TEMPLATE)
-        write_volume(result.segmentation.labels, staged / LABELS, np.uint8)
-    return [folder / name for name in NAMES]
+    names = names_of(stem)
+    with staged_output(folder, names.values(), overwrite) as staged:
+        write_tsv(staged / names[CHANGES], CHANGE_COLUMNS, change_rows(result))
+        write_tsv(staged / names[VALUES], VALUE_COLUMNS, value_rows(result))
+        write_json(staged / names[ABOUT], _about(result, simulated))
+        write_volume(result.template, staged / names[TEMPLATE])
+        write_volume(result.segmentation.labels, staged / names[LABELS], np.uint8)
+    return [folder / name for name in names.values()]
 
 
 def change_rows(result: LongitudinalResult) -> list[dict[str, object]]:
@@ -78,14 +106,17 @@ def change_rows(result: LongitudinalResult) -> list[dict[str, object]]:
 
 
 def value_rows(result: LongitudinalResult) -> list[dict[str, object]]:
-    """Return the rows of ``longitudinal_visits.tsv``; visits are numbered from 1."""
+    """Return the rows of ``longitudinal_visits.tsv``; visits are numbered from 1.
+
+    Values are missing where scanners differ: a change that is not given would follow from them.
+    """
     return [
         {
             "visit": value.visit + 1,
             "months": value.months,
             "structure": value.structure,
             "measure": value.measure,
-            "value": _rounded(value.value),
+            "value": _rounded(value.value) if result.one_scanner else None,
         }
         for value in result.values
     ]
@@ -105,6 +136,7 @@ def _about(result: LongitudinalResult, simulated: bool) -> dict[str, object]:
         "statement": f"{RESEARCH_USE} {SYNTHETIC_TRAINING}",
         "version": __version__,
         "simulated": simulated,
+        "one_scanner": result.one_scanner,
         "visits_left_out": [number + 1 for number in result.left_out],
         "findings": [asdict(finding) for finding in result.findings],
         **facts,

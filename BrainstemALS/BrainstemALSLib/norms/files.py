@@ -20,10 +20,12 @@ from ..imaging.finding import SEVERITIES, Finding
 from .model import TRANSFORMS, Model, needs_icv, transform_of
 from .score import SOURCES, Norms, Population
 
-KIND, FORMAT = "BrainstemALS norms", 1
+KIND, FORMAT = "BrainstemALS norms", 2
 BUNDLED = "Norms/norms.json"
+_COVARIANCES = ("mean_covariance", "log_sd_covariance")
+"""Stored as their lower triangles, row by row."""
 _TEXT = ("structure", "measure", "unit", "transform")
-_NUMBERS = ("centre", "scale", "site_sd", "site_log_sd", "skewness", "kurtosis")
+_NUMBERS = ("centre", "scale", "site_sd", "site_log_sd", "site_df", "skewness", "kurtosis")
 
 
 def bundled_norms() -> Norms:
@@ -135,7 +137,9 @@ def _model_record(model: Model) -> dict[str, Any]:
     record = {}
     for field in fields(Model):
         value = getattr(model, field.name)
-        if isinstance(value, np.ndarray):
+        if field.name in _COVARIANCES:
+            value = [row[: i + 1].tolist() for i, row in enumerate(value)]
+        elif isinstance(value, np.ndarray):
             value = value.tolist()
         record[field.name] = list(value) if isinstance(value, tuple) else value
     return record
@@ -144,8 +148,10 @@ def _model_record(model: Model) -> dict[str, Any]:
 def _model(record: dict[str, Any]) -> Model:
     _check(set(record) == {field.name for field in fields(Model)})
     values = dict(record)
-    for name in ("knots", "mean", "mean_covariance", "log_sd", "log_sd_covariance"):
+    for name in ("knots", "mean", "log_sd"):
         values[name] = np.array(record[name], dtype=float)
+    for name in _COVARIANCES:
+        values[name] = _symmetric(record[name])
     for name in ("sexes", "sites", "site_counts"):
         values[name] = tuple(record[name])
     _check(
@@ -154,6 +160,7 @@ def _model(record: dict[str, Any]) -> Model:
     _check(all(isinstance(record[name], str) for name in _TEXT))
     _check(all(_finite(record[name]) for name in _NUMBERS) and _whole(record["n"]))
     _check(record["scale"] > 0 and record["site_sd"] >= 0 and record["site_log_sd"] >= 0)
+    _check(record["site_df"] >= 1)
     icv = record["icv_centre"], record["icv_scale"], record["icv_range"]
     if needs_icv(record["measure"]):
         values["icv_range"] = low, high = tuple(record["icv_range"])
@@ -170,11 +177,22 @@ def _model(record: dict[str, Any]) -> Model:
     return model
 
 
+def _symmetric(rows: list[list[float]]) -> np.ndarray:
+    """Return the matrix of its lower triangle."""
+    _check([len(row) for row in rows] == list(range(1, len(rows) + 1)))
+    lower = np.zeros((len(rows), len(rows)))
+    for i, row in enumerate(rows):
+        lower[i, : i + 1] = row
+    return lower + np.tril(lower, -1).T
+
+
 def _covers(values: np.ndarray, covariance: np.ndarray, size: int) -> None:
     """Check coefficients and their covariance."""
     _check(values.shape == (size,) and covariance.shape == (size, size))
     _check(bool(np.isfinite(values).all() and np.isfinite(covariance).all()))
-    _check(bool(np.allclose(covariance, covariance.T) and (np.diag(covariance) > 0).all()))
+    # Rounding may leave an eigenvalue a little below zero.
+    eigenvalues = np.linalg.eigvalsh(covariance)
+    _check(bool((np.diag(covariance) > 0).all() and eigenvalues[0] > -1e-3 * eigenvalues[-1]))
 
 
 def _check(right: bool) -> None:

@@ -4,47 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtrit
 
+from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
-from .model import LOG, SEXES, Model
+from .model import Model
+from .reasons import REASONS, limits, reasons
 
 SOURCES = ("simulated", "real")
-LEVEL = 1.959963984540054
-"""Standard errors to each side of an interval: 95 % of a normal distribution."""
-ICV_MARGIN = 0.2
-"""Beyond the controls' intracranial volumes by more than this share, no score (own choice): a
-volume in other units is further away than that."""
-SKEWED, HEAVY = 0.5, 1.0
-"""Skewness and excess kurtosis of the controls' z-scores from which on centiles are doubted (own
-choice; at n=100 their standard errors are 0.24 and 0.48)."""
-FEW_CONTROLS = 100
-"""Controls below which z-scores of healthy people are too wide (own choice; see test_fitting.py):
-the fit's error, which the interval holds and the z-score does not."""
-FEW_AT_SITE = 10
-"""Controls of a site below which its shift is mostly a guess (own choice)."""
-
-# Code to what is wrong with a value and what to do about it.
-REASONS = {
-    "norms-missing": ("there are no norms for it", "Use norms that were fitted with this measure."),
-    "norms-value": ("the value cannot be used: {value:g}", "Look at the measurement."),
-    "norms-age-missing": ("the age is missing", "Enter the age in years."),
-    "norms-age": (
-        "the age of {age:.1f} years is outside the norms ({low:.0f}-{high:.0f} years)",
-        "Do not compare this person with these norms.",
-    ),
-    "norms-sex": ("the norms do not know the sex {sex}", "Enter F or M, as the norms have it."),
-    "norms-icv-missing": (
-        "the intracranial volume is missing",
-        "Use an image that shows the whole head.",
-    ),
-    "norms-icv": (
-        "the intracranial volume of {icv:.0f} mm3 is far from those of the norms",
-        "Check the volume and that it is in mm3.",
-    ),
-}
+LEVEL = 0.95
+"""Of the intervals."""
+CENTRAL = 1.959963984540054
+"""z-scores of 95 % of healthy people lie between it and its negative."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +96,17 @@ class NormScore:
         """Why there is no score; empty where there is one."""
         return next((f.message for f in self.findings if f.severity == "error"), "")
 
+    @property
+    def beyond(self) -> str:
+        """``below`` or ``above`` where the whole interval is outside 95 % of healthy people.
+
+        What may be shown as unusual: a score alone leaves out what is unsure, which at a scanner
+        without controls is most of it. Empty otherwise.
+        """
+        if self.z is None:
+            return ""
+        return "below" if self.z_high < -CENTRAL else "above" if self.z_low > CENTRAL else ""
+
 
 @dataclass(frozen=True, eq=False)
 class Scores:
@@ -160,7 +146,11 @@ class Norms:
 
     def model(self, structure: str, measure: str) -> Model | None:
         """Return the model of a measure of a structure; None where there is none."""
-        return next((m for m in self.models if m.key == (structure, measure)), None)
+        return self._by_key.get((structure, measure))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], Model]:
+        return {model.key: model for model in self.models}
 
     def score(
         self,
@@ -195,22 +185,31 @@ class Norms:
         Returns
         -------
         NormScore
+
+        Raises
+        ------
+        BrainstemALSError
+            USAGE: text where a number belongs, or a number where text does.
         """
         many = self.score_many(
             structure, measure, *_columns(value, age, sex, icv, site, uncertainty, icv_uncertainty)
         )
         reason, model = many.reason[0], self.model(structure, measure)
         if reason:
-            facts = {"value": _number(value), "age": _number(age), "sex": sex, "icv": _number(icv)}
             low, high = model.age_range if model else (0.0, 0.0)
-            problem, action = REASONS[reason]
-            message = f"{structure}, {measure}: {problem.format(**facts, low=low, high=high)}"
-            finding = Finding(reason, "error", message, action, structure)
-            return NormScore(structure, measure, *[None] * 6, (finding,), self.population.statement)
-        numbers = [float(v[0]) for v in (many.z, many.z_low, many.z_high)]
-        numbers += [float(v) for v in many.centiles[:, 0]]
-        findings = tuple(_limits(model, icv, site, uncertainty))
+            facts = {"value": _number(value), "age": _number(age), "sex": sex, "icv": _number(icv)}
+            return self.abstain(structure, measure, reason, low=low, high=high, **facts)
+        z = np.array([many.z[0], many.z_low[0], many.z_high[0]])
+        numbers = z.tolist() + centile(z).tolist()
+        findings = tuple(limits(model, icv, site, uncertainty))
         return NormScore(structure, measure, *numbers, findings, self.population.statement)
+
+    def abstain(self, structure: str, measure: str, code: str, **facts: Any) -> NormScore:
+        """Return no score, for a reason of ``REASONS`` and the facts that its text has."""
+        problem, action = REASONS[code]
+        message = f"{structure}, {measure}: {problem.format(**facts)}"
+        finding = Finding(code, "error", message, action, structure)
+        return NormScore(structure, measure, *[None] * 6, (finding,), self.population.statement)
 
     def score_many(
         self,
@@ -226,95 +225,24 @@ class Norms:
     ) -> Scores:
         """Score one measure of n people: as ``score``, arrays (n,); missing is NaN, of text ""."""
         model = self.model(structure, measure)
-        nothing = np.full(len(value), np.nan)
+        z, error, degrees = np.full((3, len(value)), np.nan)
         if model is None:
-            return Scores(nothing, nothing, nothing, np.full(len(value), "norms-missing", object))
-        reason = _reasons(model, value, age, sex, icv)
-        ok = reason == ""
-        z, error = nothing.copy(), nothing.copy()
+            return Scores(z, z, z, np.full(len(value), "norms-missing", object))
+        reason = reasons(model, value, age, sex, icv, uncertainty)
+        ok = np.array([not code for code in reason], dtype=bool)
         if ok.any():
-            z[ok], error[ok] = model.z_scores(
-                value[ok],
-                age[ok],
-                sex[ok] == "M",
-                icv[ok],
-                site[ok],
-                _known(uncertainty[ok]),
-                _known(icv_uncertainty[ok]),
+            columns = (
+                value,
+                age,
+                sex == "M",
+                icv,
+                site,
+                _known(uncertainty),
+                _known(icv_uncertainty),
             )
-        return Scores(z, z - LEVEL * error, z + LEVEL * error, reason)
-
-
-def _reasons(
-    model: Model, value: np.ndarray, age: np.ndarray, sex: np.ndarray, icv: np.ndarray
-) -> np.ndarray:
-    """Return the code of what stands against a score, the first of ``REASONS``; "" for nothing."""
-    low, high = model.age_range
-    against = [
-        (~np.isfinite(value) | ((model.transform == LOG) & ~(value > 0)), "norms-value"),
-        (~np.isfinite(age), "norms-age-missing"),
-        ((age < low) | (age > high), "norms-age"),
-        (~np.isin(sex, [s for s in model.sexes if s in SEXES]), "norms-sex"),
-    ]
-    if model.uses_icv:
-        least, most = model.icv_range
-        against += [
-            (~np.isfinite(icv), "norms-icv-missing"),
-            (~(icv >= least * (1 - ICV_MARGIN)) | (icv > most * (1 + ICV_MARGIN)), "norms-icv"),
-        ]
-    return np.select([a for a, _ in against], [code for _, code in against], "").astype(object)
-
-
-def _limits(model: Model, icv: float | None, site: str | None, uncertainty: float | None):
-    """Yield what limits a score that there is."""
-    about = f"{model.structure}, {model.measure}"
-
-    def finding(code: str, severity: str, message: str, action: str) -> Finding:
-        return Finding(code, severity, f"{about}: {message}", action, model.structure)
-
-    if model.n < FEW_CONTROLS:
-        yield finding(
-            "norms-few-controls",
-            "warning",
-            f"the norms know {model.n} controls only, so extreme scores are too frequent",
-            "Read the interval rather than the score.",
-        )
-    if site not in model.sites:
-        yield finding(
-            "norms-site-unknown",
-            "warning",
-            "the norms do not know this scanner, so the interval holds what scanners differ by",
-            "Fit norms with controls of this scanner.",
-        )
-    elif model.site_counts[model.sites.index(site)] < FEW_AT_SITE:
-        few = model.site_counts[model.sites.index(site)]
-        yield finding(
-            "norms-site-few",
-            "warning",
-            f"the norms know this scanner from {few} control{'s' if few > 1 else ''} only",
-            "Fit norms with more controls of this scanner.",
-        )
-    if model.uses_icv and not model.icv_range[0] <= icv <= model.icv_range[1]:
-        yield finding(
-            "norms-icv-outside",
-            "warning",
-            "no control's head is of this size",
-            "Read the score with care.",
-        )
-    if abs(model.skewness) > SKEWED or abs(model.kurtosis) > HEAVY:
-        yield finding(
-            "norms-not-normal",
-            "warning",
-            "the controls are not normally distributed, so extreme centiles are unsure",
-            "Do not read much into a centile below 5 or above 95.",
-        )
-    if uncertainty is None or not np.isfinite(uncertainty):
-        yield finding(
-            "norms-no-uncertainty",
-            "info",
-            "the uncertainty of the value is not known, so the interval lacks it",
-            "Give the uncertainty of the measurement.",
-        )
+            z[ok], error[ok], degrees[ok] = model.z_scores(*(column[ok] for column in columns))
+            error *= stdtrit(degrees, 0.5 + LEVEL / 2.0)
+        return Scores(z, z - error, z + error, reason)
 
 
 def _columns(
@@ -323,17 +251,45 @@ def _columns(
     sex: str | None,
     icv: float | None,
     site: str | None,
-    *uncertainties: float | None,
+    uncertainty: float | None,
+    icv_uncertainty: float | None,
 ) -> Sequence[np.ndarray]:
     """Return the arrays of ``score_many`` for one person."""
-    text = [np.array([t or ""], dtype=object) for t in (sex, site)]
-    number = [np.array([_number(v)]) for v in (value, age, icv, *uncertainties)]
-    return number[0], number[1], text[0], number[2], text[1], *number[3:]
+    numbers = {
+        "value": value,
+        "age": age,
+        "intracranial volume": icv,
+        "uncertainty": uncertainty,
+        "uncertainty of the intracranial volume": icv_uncertainty,
+    }
+    columns = [np.array([_number(v, name)]) for name, v in numbers.items()]
+    text = [np.array([_text(t, name)], dtype=object) for t, name in ((sex, "sex"), (site, "site"))]
+    return columns[0], columns[1], text[0], columns[2], text[1], *columns[3:]
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
+def _number(value: float | None, name: str = "value") -> float:
+    """Return a number, NaN for None."""
+    try:
+        # Text is refused even where it is a number: "1,8" and "1.8" are too easily confused.
+        if not isinstance(value, str | bytes | bool):
+            return float("nan") if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise _no(f"the {name} {value!r:.40} is no number", f"Give the {name} as a number.")
+
+
+def _text(value: str | None, name: str) -> str:
+    """Return text, "" for None and NaN (what pandas has for missing text)."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if not isinstance(value, str):
+        raise _no(f"the {name} {value!r:.40} is no text", f"Give the {name} as text.")
+    return value
+
+
+def _no(problem: str, remedy: str) -> BrainstemALSError:
+    return BrainstemALSError("norms", problem, remedy, ExitCode.USAGE)
 
 
 def _known(uncertainty: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(uncertainty), np.maximum(uncertainty, 0.0), 0.0)
+    return np.where(np.isfinite(uncertainty), uncertainty, 0.0)

@@ -18,7 +18,8 @@ from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
 from .fitting import Sample, fit_model, why_not
 from .model import LOG, SEXES, needs_icv, transform_of
-from .score import FEW_AT_SITE, SOURCES, Norms, Population, centile
+from .reasons import FEW_AT_SITE
+from .score import SOURCES, Norms, Population, centile
 
 if TYPE_CHECKING:
     import pandas as pd

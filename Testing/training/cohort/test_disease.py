@@ -218,3 +218,30 @@ def test_wrong_errors_are_refused(config, tmp_path, content, said):
     path.write_text(content)
     with pytest.raises(BrainstemALSError, match=said):
         read_error(path, build_norm(config), Scenario())
+
+
+def test_what_stays_with_a_person_is_the_same_at_every_visit(config, tmp_path):
+    path = tmp_path / "errors.json"
+    entry = {"volume": {"pyramid_left": {"sd": 0.3, "lasting": 0.98}}}
+    path.write_text(json.dumps({"kind": "simulated", "source": "a test", "errors": entry}))
+    cohort, truth = simulate(config, 150, 0, 0, 1, errors=path)
+    key = ["participant_id", "session_id", "structure", "measure"]
+    rows = cohort.measures.merge(truth.values[[*key, "value"]], on=key, suffixes=("", "_true"))
+    rows = rows[(rows.structure == "pyramid_left") & (rows.measure == "volume")]
+    error = np.log(rows.value / rows.value_true)
+    of_person = error.groupby(rows.participant_id).transform("mean")
+    assert error.std() == pytest.approx(0.3, rel=0.2)
+    assert (error - of_person).std() < 0.1
+
+
+def test_what_is_seen_of_a_difference_shrinks_with_the_slope(config, tmp_path):
+    path = tmp_path / "errors.json"
+    entry = {"fa": {"pyramid_left": {"sd": 0.0, "slope": 0.5}}}
+    path.write_text(json.dumps({"kind": "simulated", "source": "a test", "errors": entry}))
+    scenario = Scenario(site_effect=0.0)
+    spread = []
+    for errors in (None, path):
+        cohort, _ = simulate(config, 300, 0, 0, 1, scenario, errors)
+        table = cohort.measures.query("structure == 'pyramid_left' and measure == 'fa'")
+        spread.append(table.groupby("participant_id").value.first().std())
+    assert spread[1] / spread[0] == pytest.approx(0.5, abs=0.06)

@@ -203,6 +203,60 @@ def test_truth_is_never_written_into_the_cohort(config, tmp_path):
     assert not (tmp_path / "mine").exists()
 
 
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"participants.tsv": "a", "dataset_description.json": '{"Name": "PULSE"}'},
+        {"measures.tsv": "a", "dataset_description.json": '{"GeneratedBy": [{"Name": "Other"}]}'},
+        {"note.txt": "mine"},
+        {"dataset_description.json": "[]"},
+    ],
+)
+def test_what_is_no_simulation_is_never_overwritten(config, tmp_path, held):
+    cohort, truth = simulate(config, 2, 2, 0, seed=1)
+    theirs, free = tmp_path / "theirs", tmp_path / "free"
+    theirs.mkdir()
+    for name, text in held.items():
+        (theirs / name).write_text(text)
+    before = contents(theirs)
+    for folder, beside in ((theirs, free), (free, theirs)):
+        with pytest.raises(BrainstemALSError, match="no simulated cohort") as caught:
+            write_simulation(folder, cohort, truth, 1, Scenario(), beside)
+        assert caught.value.code == ExitCode.OUTPUT_REFUSED
+    assert contents(theirs) == before
+    assert not free.exists()
+
+
+def test_a_simulation_replaces_an_earlier_one_where_nothing_was_added(config, tmp_path):
+    folder = tmp_path / "mine"
+    write_simulation(folder, *simulate(config, 3, 3, 0, seed=1), 1, Scenario())
+    (folder / ".partial-killed").write_text("")
+    (tmp_path / "new").mkdir()
+    for place in (folder, tmp_path / "new"):
+        write_simulation(place, *simulate(config, 2, 2, 0, seed=2), 2, Scenario())
+        assert len(read_cohort(place).participants) == 4
+        assert json.loads((place / "dataset_description.json").read_text())["Seed"] == 2
+    (folder / "group").mkdir()
+    before = contents(folder)
+    with pytest.raises(BrainstemALSError, match="no simulated cohort"):
+        write_simulation(folder, *simulate(config, 3, 3, 0, seed=1), 1, Scenario())
+    assert contents(folder) == before
+
+
+def test_what_an_interruption_leaves_is_known_as_simulated(config, tmp_path, monkeypatch):
+    cohort, truth = simulate(config, 2, 2, 0, seed=1)
+    monkeypatch.setattr(type(truth), "write", lambda self, folder: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_simulation(tmp_path / "mine", cohort, truth, 1, Scenario())
+    monkeypatch.undo()
+    assert read_cohort(tmp_path / "mine").simulated
+    write_simulation(tmp_path / "mine", cohort, truth, 1, Scenario())
+
+
 def test_decimal_commas_can_be_had(config, tmp_path):
     scenario = Scenario(decimal=",")
     cohort, truth = simulate(config, 3, 0, 0, seed=1, scenario=scenario)

@@ -96,3 +96,12 @@ def test_command_keeps_arguments_and_drops_folders(monkeypatch):
 def test_cells():
     assert cell(math.nan) == cell(None) == "n/a"
     assert (cell(True), cell(3), cell(2.0, 1), cell("pons")) == ("yes", "3", "2.0", "pons")
+
+
+def test_what_is_too_long_for_a_clone_lies_apart_and_is_said_so(tmp_path):
+    rows = [(n, "x" * 40) for n in range(2000)]
+    long = Table("cases", "Every case", ("number", "text"), rows)
+    text = write_page(page(attachments=[long]), tmp_path).read_text()
+    assert "Every case: `large/trial_cases.tsv`, which the command writes" in text
+    assert len((tmp_path / "large" / "trial_cases.tsv").read_text().splitlines()) == 2001
+    assert not (tmp_path / "trial_cases.tsv").exists()
