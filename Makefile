@@ -18,7 +18,7 @@ train baseline few-labels loops: export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo doctor test lint lint-imports format screenshots package atlas train baseline
-.PHONY: few-labels loops calibrate evaluate card bench clean
+.PHONY: few-labels loops cohorts predictions calibrate evaluate card bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|' 2>/dev/null \
@@ -68,6 +68,7 @@ format: $(STAMP) ## Write the code in the house's format
 
 screenshots: $(STAMP) ## Draw the pictures of the panel in docs/screenshots
 	BRAINSTEM_ALS_SCREENSHOTS=$(CURDIR)/docs/screenshots $(BIN)/python -m pytest -q Testing/gui/test_screenshots.py
+	$(BIN)/python -m tools.shrink_pictures --palette $(CURDIR)/docs/screenshots/*.png
 
 package: ## Pack the module as an installed Slicer extension in build/extension
 	$(PYTHON) -m tools.package_extension $(ARGS)
@@ -94,6 +95,26 @@ loops: $(STAMP) ## Run the studies of the learning loop (about two hours) and wr
 	OMP_NUM_THREADS=1 $(BIN)/python -m training.active.study --minutes 600 $(ARGS)
 	$(BIN)/python -m training.active.tuning_study
 	OMP_NUM_THREADS=1 $(BIN)/python -m training.active.gate_study --seed 4
+
+cohorts: $(STAMP) ## Simulate cohorts, run their images, measure all that is said of cohorts (about an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -m training.cohort.imaging
+	$(BIN)/brainstem-als cohort data/cohort/imaging/bids data/cohort/imaging/results participant
+	$(BIN)/python -m training.evaluation.imaging_cohort --write
+	$(BIN)/python -m training.evaluation.cohort_marginals
+	$(BIN)/python -m training.norms
+	$(BIN)/python -m training.evaluation.norms
+	$(BIN)/python -m training.evaluation.longitudinal_error --write
+	$(BIN)/python -m training.evaluation.longitudinal
+	$(BIN)/python -m training.evaluation.group_recovery
+	$(BIN)/python -m training.evaluation.spread_order
+	$(BIN)/python -m training.evaluation.cohort_scale
+
+predictions: $(STAMP) ## Fit the prediction models on simulated cohorts, measure them, write their cards (20 minutes)
+	for part in classification stage disease_stage progression survival reference; do \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m training.prediction.$$part || exit; done
+	for part in classification stage progression survival; do \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m training.evaluation.prediction_$$part || exit; done
+	$(BIN)/python -m training.evaluation.prediction_cards
 
 calibrate: $(STAMP) ## Fit what the bundled model knows about its own limits: temperature, familiarity
 	$(BIN)/python -m training.calibrate $(ARGS)

@@ -1,7 +1,8 @@
 """Makes pictures of docs small enough for a clone: ``python -m tools.shrink_pictures FILE...``
 
 Each is drawn at 55 % of its size with 256 colours: greys, and the colours that stand in it, each
-counted once, so that thin outlines keep theirs. Look at what comes out; run it once per picture.
+counted once, so that thin outlines keep theirs. With ``--palette`` the size stays: for pictures of
+the panel. Look at what comes out; run it once per picture.
 """
 
 from __future__ import annotations
@@ -34,13 +35,23 @@ def shrunk(picture: Image.Image) -> Image.Image:
     return small.quantize(palette=reference, dither=Image.Dither.NONE)
 
 
+def recoloured(picture: Image.Image) -> Image.Image:
+    """Return a picture of the same size with a palette that covers its colours."""
+    return picture.convert("RGB").quantize(
+        COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    )
+
+
 def main() -> None:
     """Command line."""
+    make = recoloured if "--palette" in sys.argv[1:] else shrunk
     for name in sys.argv[1:]:
+        if name == "--palette":
+            continue
         path = Path(name)
         before = path.stat().st_size
         with Image.open(path) as picture:
-            small = shrunk(picture)
+            small = make(picture)
         small.save(path, optimize=True)
         print(f"{path.name}: {before >> 10} -> {path.stat().st_size >> 10} KiB")
 

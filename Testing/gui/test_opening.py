@@ -94,8 +94,10 @@ def test_with_nothing_installed_it_opens_as_quickly_and_says_what_is_missing(bar
     assert "Research use only. Not a medical device." in line
 
 
-def test_stage_and_risk_say_that_there_is_no_model(panel):
-    assert panel.ui.stageLabel.text.startswith("No model installed.")
+def test_stage_and_risk_say_what_they_start_from(panel):
+    assert "Segment the T1 first" in panel.ui.stageLabel.text
+    assert panel.ui.predictButton.enabled is False
+    assert panel.ui.predictionView.visible is False
 
 
 def test_nothing_is_chosen_unless_the_user_does(panel):

@@ -13,6 +13,7 @@ from .doctor import doctor
 from .longitudinal import longitudinal
 from .models import models
 from .norms import norms
+from .predict import predict
 from .segment import segment
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.command()(agreement)
 app.command(cls=BidsAppCommand)(cohort)
 app.command()(cohort_forget)
 app.command()(longitudinal)
+app.command()(predict)
 app.add_typer(corrections)
 app.add_typer(models)
 app.add_typer(norms)

@@ -12,6 +12,7 @@ from ..report.statements import RESEARCH_USE, SYNTHETIC_TRAINING
 from ..scene.results import show_measures
 from . import settings
 from .approval_section import ApprovalSection
+from .clinical_form import ClinicalForm
 from .correct_section import CorrectSection
 from .exam_section import ExamSection
 from .export_section import ExportSection
@@ -55,6 +56,7 @@ class Panel:
         self._entered = False
         self._install = InstallSection(ui, self.visit_changed)
         self._exam = ExamSection(ui, lambda: self.visit.parameters)
+        self._clinical = ClinicalForm(ui, lambda: self.visit.parameters, self.messages)
         self._segment = SegmentSection(ui, lambda: self.visit.parameters)
         self._correct = CorrectSection(ui, self.visit, self.messages)
         self._results = ResultsSection(ui, self._correct.pick)
@@ -65,7 +67,7 @@ class Panel:
             ui, self.visit, self.messages, self._recovered, self.learning.look
         )
         self._export = ExportSection(ui, self.visit, self.messages)
-        StageSection(ui)
+        self.stage = StageSection(ui, self.visit, self.jobs, self.messages)
         self.run = SegmentationRun(
             self.visit,
             self.jobs,
@@ -134,11 +136,13 @@ class Panel:
         if parameters is None:
             return
         self._exam.update(parameters)
+        self._clinical.update(parameters)
         self._install.fits = fits_a_series(parameters)
         self._segment.update(parameters, self._install.ready, self._install.problem)
         self._correct.update()
         self._approval.update()
         self._export.update()
+        self.stage.update()
         self.ui.undoRunButton.enabled = self.run.can_undo
 
     def visit_leaves(self) -> None:
@@ -159,6 +163,7 @@ class Panel:
             self._approval.forget_edits()
             self.run.forget()
             self._results.clear()
+            self.stage.clear()
 
     def segments_edited(self) -> None:
         """An expert is at work."""
@@ -166,6 +171,7 @@ class Panel:
         self._approval.edited()
         self._measuring.soon()
         self._export.update()
+        self.stage.update()
 
     # What the user does.
 

@@ -7,8 +7,13 @@ from typing import Annotated
 import slicer
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
+from ..prognosis import fvc as forced_vital_capacity
 from ..prognosis.alsfrs import HIGHEST_RATING, ITEMS, NOT_RATED
 
+NOT_GIVEN = -1.0
+LONGEST_MONTHS = 600.0
+HIGHEST_FVC = int(forced_vital_capacity.HIGHEST)
+Months = Annotated[float, WithinRange(NOT_GIVEN, LONGEST_MONTHS)]
 Rating = Annotated[int, WithinRange(NOT_RATED, HIGHEST_RATING)]
 
 
@@ -22,6 +27,11 @@ class VisitParameters:
     in years, 0 for not given; ``sex`` is ``F``, ``M`` or empty, as in BIDS; ``alsfrs1`` to
     ``alsfrs12`` are the ratings of the ALSFRS-R, -1 for not rated. ``seconds_spent`` is the time an
     expert has worked on ``segmentation`` since it was made or last approved.
+    What only a prediction reads: ``onset`` is a word of ``prediction.person_file.ONSETS``;
+    ``months_since_onset``, until this visit, and ``diagnostic_delay`` are -1 for not given; ``fvc``
+    is in per cent predicted, 0 for not given; ``ftd`` to ``niv`` are ``yes``, ``no`` or empty;
+    ``earlier_visits`` is the JSON of ``clinical_record.Earlier``; ``prior`` is the share of ALS, in
+    per cent, among those who are asked about.
     """
 
     t1: slicer.vtkMRMLScalarVolumeNode
@@ -46,6 +56,18 @@ class VisitParameters:
     alsfrs10: Rating = NOT_RATED
     alsfrs11: Rating = NOT_RATED
     alsfrs12: Rating = NOT_RATED
+    onset: str
+    months_since_onset: Months = NOT_GIVEN
+    diagnostic_delay: Months = NOT_GIVEN
+    fvc: Annotated[int, WithinRange(0, HIGHEST_FVC)] = 0
+    ftd: str
+    c9orf72: str
+    riluzole: str
+    definite_ee: str
+    gastrostomy: str
+    niv: str
+    earlier_visits: str
+    prior: Annotated[int, WithinRange(1, 99)] = 50
     device: str = "auto"
     flip: bool = True
     outline_only: bool
@@ -61,3 +83,8 @@ def fits_a_series(parameters: VisitParameters) -> bool:
 def alsfrs_ratings(parameters: VisitParameters) -> list[int]:
     """Return the twelve ratings in their order."""
     return [getattr(parameters, f"alsfrs{n}") for n in range(1, len(ITEMS) + 1)]
+
+
+def is_true(word: str) -> bool | None:
+    """Return what ``yes``, ``no`` or an empty word says."""
+    return {"yes": True, "no": False}.get(word)

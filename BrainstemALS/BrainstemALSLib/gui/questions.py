@@ -40,3 +40,26 @@ def what_becomes_of(count: int) -> str | None:
     box.exec_()
     clicked = box.clickedButton()
     return answers.get(clicked.text.replace("&", "")) if clicked is not None else None
+
+
+def is_this_visit() -> bool | None:
+    """Ask whether the last visit of a record is this one.
+
+    Returns
+    -------
+    bool or None
+        False: all its visits are earlier ones. None to let everything be.
+    """
+    box = qt.QMessageBox(slicer.util.mainWindow())
+    box.setWindowTitle(_("Brainstem ALS"))
+    box.setIcon(qt.QMessageBox.Question)
+    box.setText(
+        _("Is the last visit of the record the one of this T1? What is entered now is replaced.")
+    )
+    answers = {_("This visit"): True, _("An earlier visit"): False}
+    for text in answers:
+        box.addButton(text, qt.QMessageBox.AcceptRole)
+    box.addButton(qt.QMessageBox.Cancel)
+    box.exec_()
+    clicked = box.clickedButton()
+    return answers.get(clicked.text.replace("&", "")) if clicked is not None else None

@@ -52,8 +52,8 @@ class ResultsSection:
             ui.volumeTree.header().setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         self._note = _(
             "Volumes in mm³; ± is half the range between the outlines of probability 0.25 and "
-            "0.75; L−R is positive when the left is larger. There are no norms for these outlines "
-            "yet: a reference is a plausible range, which catches failures, not disease."
+            "0.75; L−R is positive when the left is larger. A reference is a plausible range, "
+            "which catches failures, not disease. Comparison with norms: Stage and risk."
         )
         self._diffusion_note = _(
             "FA and MD (10⁻³ mm²/s): means away from cerebrospinal fluid, left / right; point at a "

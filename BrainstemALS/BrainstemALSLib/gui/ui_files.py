@@ -28,6 +28,8 @@ def load_panel() -> tuple[object, object]:
     sections = [load_ui(f"{name}Section") for name in SECTIONS]
     for section in sections:
         holder.layout().addWidget(section)
+    exam = slicer.util.childWidgetVariables(sections[0]).examSectionButton
+    exam.layout().addRow(load_ui("ClinicalForm"))
     panel.setMRMLScene(slicer.mrmlScene)
     for section in sections:
         section.setMRMLScene(slicer.mrmlScene)

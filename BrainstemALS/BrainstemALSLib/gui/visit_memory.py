@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 from ..prognosis.alsfrs import ITEMS, NOT_RATED
-from .parameters import VisitParameters
+from .parameters import NOT_GIVEN, VisitParameters
 
 _ATTRIBUTE = "BrainstemALS.Visit"
 _EMPTY = {
@@ -15,6 +15,17 @@ _EMPTY = {
     "age": 0,
     "sex": "",
     "seconds_spent": 0.0,
+    "onset": "",
+    "months_since_onset": NOT_GIVEN,
+    "diagnostic_delay": NOT_GIVEN,
+    "fvc": 0,
+    "ftd": "",
+    "c9orf72": "",
+    "riluzole": "",
+    "definite_ee": "",
+    "gastrostomy": "",
+    "niv": "",
+    "earlier_visits": "",
     **{f"alsfrs{number}": NOT_RATED for number in range(1, len(ITEMS) + 1)},
 }
 _MAPS = ("fa", "md", "dti", "dwi")

@@ -23,6 +23,7 @@ from .outcome import Outcome
 from .process_tree import kill_tree
 from .requests import (
     measure_params,
+    predict_params,
     remove_inputs,
     segment_params,
     write_correction,
@@ -156,6 +157,24 @@ class WorkerClient:
         for _ in write_correction(job, outcome, labels):
             pass
         return self._ask("measure", measure_params(job, outcome, offset), progress, cancel)
+
+    def predict(
+        self, person: dict[str, Any], measures: Measures | None, prior: float | None = None
+    ) -> dict[str, Any]:
+        """Predict from what is known of a person; see ``requests.predict_params``.
+
+        Returns
+        -------
+        dict
+            As ``predicting.Predicting.run``.
+
+        Raises
+        ------
+        BrainstemALSError
+            A record that cannot be, or what became of the process.
+        """
+        params = predict_params(self.folder.job(), person, measures, prior)
+        return self._ask("predict", params, None, None)
 
     def ping(self) -> None:
         """Return once the worker answers; starts it where it does not run.

@@ -25,6 +25,7 @@ from ..segmentation.result import Segmentation
 from .exchange import read_array, read_volume_record
 from .failures import broken_package
 from .outcome import MAPS, Outcome, save_outcome
+from .predicting import Predicting
 from .requests import correction_files, read_series
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ class Commands:
     def __init__(self) -> None:
         self._segmenter: Segmenter | None = None
         self._settings: tuple[object, ...] | None = None
+        self._predicting = Predicting()
 
     def run(self, command: str, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """Carry out ``segment`` or ``measure`` and return the data of its result.
+        """Carry out ``segment``, ``measure`` or ``predict`` and return the data of its result.
 
         Parameters
         ----------
@@ -58,7 +60,12 @@ class Commands:
         BrainstemALSError
             What the pipeline refuses. Other exceptions are for ``failures.refusal_of``.
         """
-        return {"segment": self._segment, "measure": self._measure}[command](params, progress)
+        commands = {
+            "segment": self._segment,
+            "measure": self._measure,
+            "predict": self._predict,
+        }
+        return commands[command](params, progress)
 
     def _segment(self, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Data: ``Outcome.record()``; the arrays are beside the inputs, see ``save_outcome``."""
@@ -116,6 +123,13 @@ class Commands:
         measures = _with_findings(measures, outcome.exam_findings)
         progress("done", 1.0, "Done")
         return {"measures": measures_record(measures)}
+
+    def _predict(self, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """Data: see ``Predicting.run``."""
+        progress("predict", 0.0, "Predicting")
+        data = self._predicting.run(params)
+        progress("done", 1.0, "Done")
+        return data
 
 
 def _load_torch() -> None:

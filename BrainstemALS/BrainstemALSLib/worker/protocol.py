@@ -32,7 +32,7 @@ from typing import Any
 from ..errors import BrainstemALSError, ExitCode
 
 PROTOCOL = 1
-COMMANDS = ("segment", "measure", "improve", "ping", "cancel", "shutdown")
+COMMANDS = ("segment", "measure", "predict", "improve", "ping", "cancel", "shutdown")
 EVENTS = ("ready", "progress", "result", "error", "cancelled", "bye")
 MAX_LINE_BYTES = 1 << 22
 """A result takes about 40 kB; what is longer is no line of ours, and not kept."""

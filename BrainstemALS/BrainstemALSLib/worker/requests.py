@@ -17,6 +17,8 @@ import numpy as np
 from ..imaging.dwi import Dwi
 from ..imaging.finding import Finding
 from ..imaging.volume import Volume
+from ..measurement import Measures
+from ..measurement.records import measures_record
 from .exchange import array_record, read_volume_record, write_in_parts
 from .outcome import MEASURED_MAPS, Outcome
 
@@ -135,6 +137,30 @@ def measure_params(
         },
         "outcome": outcome.record(),
     }
+
+
+def predict_params(
+    folder: str | Path,
+    person: dict[str, Any],
+    measures: Measures | None,
+    prior: float | None = None,
+) -> dict[str, Any]:
+    """Return the params of ``predict``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of a job of its own.
+    person : dict
+        As ``prediction.person_file`` has it, its last visit the one that was measured; exams of
+        earlier visits with their whole path.
+    measures : Measures or None
+        Of the last visit.
+    prior : float, optional
+        As for ``prediction.predict``.
+    """
+    record = None if measures is None else measures_record(measures)
+    return {"folder": _absolute(folder), "person": person, "measures": record, "prior": prior}
 
 
 def correction_files(folder: Path) -> tuple[Path, Path]:

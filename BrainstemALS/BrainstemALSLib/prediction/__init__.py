@@ -1,0 +1,1 @@
+"""Diagnosis support, stage, prognosis: models as JSON, predictions with intervals and reasons."""

@@ -1,0 +1,170 @@
+"""Models as JSON: one file each, whole, checked before use, and saying whom they were learned from.
+
+No pickles: a file holds names, numbers and text only. The checksum finds damage and careless edits;
+it is no signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..assets import asset_path
+from ..durability import write_whole
+from ..errors import BrainstemALSError, ExitCode
+
+FORMAT = 1
+SOURCES = ("simulated", "real")
+FOLDER = "Prediction"
+
+
+@dataclass(frozen=True)
+class Training:
+    """Whom a model was learned from; shown wherever one of its numbers is.
+
+    Attributes
+    ----------
+    source : str
+        ``simulated`` or ``real``.
+    people : dict
+        Group to number.
+    sites : int
+    seed : int or None
+        Of the simulated cohort.
+    command : str
+        That fits the model again.
+    date : str
+        ISO date of the fit.
+    version : str
+        Of BrainstemALS.
+    norms : str
+        Whose norms scored the images: ``simulated``, ``real``, or empty where it is not known.
+    without : str
+        Names of predictors that too few people had, with commas between them.
+    """
+
+    source: str
+    people: dict[str, int]
+    sites: int
+    seed: int | None
+    command: str
+    date: str
+    version: str
+    norms: str = ""
+    without: str = ""
+
+    @property
+    def statement(self) -> str:
+        """One phrase for panel, report and JSON."""
+        groups = ", ".join(f"{n} {name}" for name, n in self.people.items())
+        if self.source == "simulated":
+            said = f"trained on simulated cohort v{self.version} ({groups}; seed {self.seed})"
+        else:
+            sites = f"{self.sites} sites" if self.sites else "sites not known, none held out"
+            said = f"trained on real data ({groups}; {sites})"
+            if self.norms == "simulated":
+                said += ", images scored by simulated norms"
+        if self.without:
+            count = len(self.without.split(", "))
+            said += f", without {count} predictor{'s' * (count > 1)} that too few people had"
+        return said
+
+
+def write_model(path: Path, kind: str, training: Training, content: dict[str, Any]) -> None:
+    """Write a model; the file is there whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        For example ``"classification"``; what reads the file asks for it.
+    training : Training
+    content : dict
+        JSON values and numpy arrays; no NaN.
+
+    Raises
+    ------
+    BrainstemALSError
+        OUTPUT_REFUSED: it cannot be written.
+    """
+    record = {
+        "kind": f"BrainstemALS {kind}",
+        "format": FORMAT,
+        "statement": training.statement,
+        "training": asdict(training),
+        **_plain(content),
+    }
+    record["sha256"] = _checksum(record)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise BrainstemALSError(
+            path, "it cannot be written", "Choose another place.", ExitCode.OUTPUT_REFUSED
+        ) from error
+
+
+def read_model(path: Path, kind: str) -> tuple[Training, dict[str, Any]]:
+    """Read a model of this kind.
+
+    Returns
+    -------
+    (Training, dict)
+        The content as it lies in the file: lists where arrays were written.
+
+    Raises
+    ------
+    BrainstemALSError
+        MODEL_UNAVAILABLE: missing, damaged, altered, of another kind or format.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise _refuse(path, "it is missing or no JSON") from None
+    if not isinstance(record, dict) or record.get("kind") != f"BrainstemALS {kind}":
+        raise _refuse(path, f"it holds no model for {kind}")
+    if record.get("format") != FORMAT:
+        raise _refuse(path, f"it has format {record.get('format')}, this version reads {FORMAT}")
+    if record.pop("sha256", None) != _checksum(record):
+        raise _refuse(path, "it was altered or damaged")
+    try:
+        training = Training(**record["training"])
+    except (KeyError, TypeError):
+        raise _refuse(path, "it does not say whom it was learned from") from None
+    if training.source not in SOURCES:
+        raise _refuse(path, "it does not say whether people were simulated")
+    return training, record
+
+
+def bundled(kind: str) -> Path:
+    """Return the place of the model that comes along."""
+    return asset_path(f"{FOLDER}/{kind}.json")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def _checksum(record: dict[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse(path: Path, problem: str) -> BrainstemALSError:
+    return BrainstemALSError(
+        path, problem, "Install it again, or fit it with python -m training.prediction.",
+        ExitCode.MODEL_UNAVAILABLE,
+    )  # fmt: skip
