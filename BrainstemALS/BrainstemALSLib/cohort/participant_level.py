@@ -34,7 +34,6 @@ from .run_record import all_records, is_unchanged, read_record, record_path
 from .settings import Settings
 from .tables import Cohort, is_simulated, read_foreign, write_cohort
 
-SOME_FAILED = ExitCode.SOME_FAILED
 SUMMARY, REMARKS = "summary.tsv", "remarks.tsv"
 NOT_DONE, NO_T1, NO_IMAGES = "not processed", "no T1", "no images"
 _MAYBE_FULL = (ExitCode.OUTPUT_REFUSED, ExitCode.UNEXPECTED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -219,8 +219,3 @@ def indicators(levels: np.ndarray, others: tuple[str, ...]) -> np.ndarray:
 def terms_for(measure: str, adjust: tuple[str, ...]) -> tuple[str, ...]:
     """Return the covariates of a measure: intracranial volume for volumes only."""
     return tuple(t for t in adjust if t != "icv" or measure == "volume")
-
-
-def level_counts(levels: np.ndarray, names: tuple[str, ...]) -> Mapping[str, int]:
-    """Return how many rows each level has."""
-    return {name: int((levels == name).sum()) for name in names}

@@ -29,12 +29,6 @@ ITEMS = (
 )
 """Names of the items in their order; each is rated 0 (function lost) to 4 (normal)."""
 
-CUTTING_FOOD = {
-    False: "5a: cutting food and handling utensils (without gastrostomy)",
-    True: "5b: cutting food and handling utensils (with gastrostomy)",
-}
-"""The two forms of item 5; one of them is rated, by whether the patient has a gastrostomy."""
-
 SUBSCORES = {
     "bulbar": (1, 2, 3),
     "fine motor": (4, 5, 6),
@@ -45,7 +39,6 @@ SUBSCORES = {
 
 HIGHEST_RATING = 4
 HIGHEST_TOTAL = HIGHEST_RATING * len(ITEMS)
-HIGHEST_SUBSCORE = HIGHEST_RATING * 3
 NOT_RATED = -1
 _SUBJECT = "ALSFRS-R"
 

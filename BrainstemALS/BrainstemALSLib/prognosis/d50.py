@@ -24,10 +24,6 @@ import numpy as np
 from . import slope
 from .alsfrs import HIGHEST_TOTAL
 
-HIGH_AGGRESSIVENESS = 30.0
-"""D50 (months) below which the disease is highly aggressive (Steinbach et al. 2021, Hum Brain Mapp,
-verified in the abstract)."""
-
 PHASES = {"I": 0.0, "II": 0.25, "III/IV": 0.5}
 """Name of each phase and the rD50 at which it begins (memory)."""
 

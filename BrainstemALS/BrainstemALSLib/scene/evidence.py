@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .nodes import PREFIX, in_scene
+from .nodes import PREFIX
+from .views import display_of
 
 _SHOWN = PREFIX + "Evidence"
 """Attribute of the display node while the colours are shown: the override colours from before."""
@@ -56,7 +57,7 @@ def show_evidence(node: object, log_odds: Mapping[str, float]) -> None:
 
     Does nothing once the segmentation is gone.
     """
-    display = _display_of(node)
+    display = display_of(node)
     if display is None:
         return
     ids = node.GetSegmentation().GetSegmentIDs()
@@ -74,7 +75,7 @@ def show_evidence(node: object, log_odds: Mapping[str, float]) -> None:
 
 def hide_evidence(node: object) -> None:
     """Draw the segments in the colours of before; does nothing where no evidence is shown."""
-    display = _display_of(node)
+    display = display_of(node)
     stored = None if display is None else display.GetAttribute(_SHOWN)
     if stored is None:
         return
@@ -93,7 +94,7 @@ def hide_evidence(node: object) -> None:
 
 def evidence_is_shown(node: object) -> bool:
     """Return whether a segmentation has the colours of ``show_evidence``."""
-    display = _display_of(node)
+    display = display_of(node)
     return display is not None and display.GetAttribute(_SHOWN) is not None
 
 
@@ -110,7 +111,3 @@ def _colours(stored: str) -> dict[str, tuple[float, float, float]]:
         return {key: (float(r), float(g), float(b)) for key, (r, g, b) in found.items()}
     except (AttributeError, TypeError, ValueError):
         return {}
-
-
-def _display_of(node: object) -> object | None:
-    return node.GetDisplayNode() if in_scene(node) else None

@@ -51,7 +51,7 @@ def highlight(node: object, keys: Collection[str] | None) -> None:
     keys : collection of str or None
         Segment IDs.
     """
-    display = _display_of(node)
+    display = display_of(node)
     if display is None:
         return
     ids = node.GetSegmentation().GetSegmentIDs()
@@ -71,14 +71,14 @@ def highlight(node: object, keys: Collection[str] | None) -> None:
 
 def set_visible(node: object, on: bool) -> None:
     """Show a segmentation in all views, or hide it."""
-    display = _display_of(node)
+    display = display_of(node)
     if display is not None:
         display.SetVisibility(on)
 
 
 def drawn(node: object) -> tuple[bool, float] | None:
     """Return whether segments are filled in the slice views, and their opacity 0-1."""
-    display = _display_of(node)
+    display = display_of(node)
     if display is None:
         return None
     return bool(display.GetVisibility2DFill()), display.GetOpacity2DFill()
@@ -86,19 +86,20 @@ def drawn(node: object) -> tuple[bool, float] | None:
 
 def set_fill(node: object, on: bool) -> None:
     """Fill the segments in the slice views, or not."""
-    display = _display_of(node)
+    display = display_of(node)
     if display is not None:
         display.SetVisibility2DFill(on)
 
 
 def set_opacity(node: object, opacity: float) -> None:
     """Set the opacity, 0-1, of the filled segments in the slice views; outlines stay."""
-    display = _display_of(node)
+    display = display_of(node)
     if display is not None:
         display.SetOpacity2DFill(min(max(float(opacity), 0.0), 1.0))
 
 
-def _display_of(node: object) -> object | None:
+def display_of(node: object) -> object | None:
+    """Return the display node of a node; None once the node has left the scene."""
     return node.GetDisplayNode() if in_scene(node) else None
 
 
