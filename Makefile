@@ -49,9 +49,12 @@ demo: $(STAMP_CLI) ## Segment the ICBM 2009 T1 and a simulated patient; OUT=fold
 doctor: $(STAMP_CLI) ## Say what is installed, which device, which model
 	$(BIN)/brainstem-als doctor
 
+# The processes of pytest share the cores: with several threads each they would wait for one another,
+# which doubles the time of a segmentation. Testing/conftest.py puts slow files first.
 test: $(STAMP) ## Run the tests
 	Testing/host/system_libraries.sh $(BIN)/python
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	  --no-loadscope-reorder -m "not alone" $(ARGS)
 	$(BIN)/python -m pytest -m alone $(ARGS) || test $$? -eq 5 # 5: none was chosen
 
 lint: $(STAMP) ## Check style and layers
@@ -109,10 +112,10 @@ cohorts: $(STAMP) ## Simulate cohorts, run their images, measure all that is sai
 	$(BIN)/python -m training.evaluation.spread_order
 	$(BIN)/python -m training.evaluation.cohort_scale
 
-predictions: $(STAMP) ## Fit the prediction models on simulated cohorts, measure them, write their cards (20 minutes)
-	for part in classification stage disease_stage progression survival reference; do \
+predictions: $(STAMP) ## Fit the prediction models on simulated cohorts, measure them, write their cards (40 minutes; after make cohorts)
+	for part in measurement classification stage disease_stage progression survival reference; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python -m training.prediction.$$part || exit; done
-	for part in classification stage progression survival; do \
+	for part in classification stage progression survival network chain; do \
 	  OMP_NUM_THREADS=1 $(BIN)/python -m training.evaluation.prediction_$$part || exit; done
 	$(BIN)/python -m training.evaluation.prediction_cards
 

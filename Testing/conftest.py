@@ -4,24 +4,128 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
+import shutil
+import time
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from BrainstemALSLib.anatomy import by_key
+from BrainstemALSLib.file_lock import FileLock
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.segmentation.result import Segmentation
 from Testing.host.fixtures import host, slicer_host  # noqa: F401  (fixtures of every test)
 
 SUBSAMPLES = 4
+SHARED = "shared"
+
+
+# Files that take longest, the slowest first. Processes that share the tests begin with them, so
+# that none is left with a slow file when the others have nothing to do any more. A file that is not
+# named here comes after these, and a name that is wrong costs nothing but that.
+SLOWEST = (
+    "gui/test_correcting.py",
+    "test_cli_diffusion.py",
+    "segmentation/test_segmenter.py",
+    "imaging/registration/test_register.py",
+    "longitudinal/test_process.py",
+    "training/active/test_finetune.py",
+    "gui/test_visit.py",
+    "cohort/test_longitudinal_level.py",
+    "imaging/diffusion/test_axes.py",
+    "gui/test_logic.py",
+    "gui/test_diffusion.py",
+    "test_cli.py",
+    "training/active/test_finetune_kills.py",
+    "phantom/test_sample.py",
+    "gui/test_stage.py",
+    "gui/test_learning.py",
+    "imaging/registration/test_distortion.py",
+    "imaging/diffusion/test_process.py",
+    "test_privacy_of_results.py",
+    "training/evaluation/test_segmentation.py",
+    "test_cli_predict.py",
+    "segmentation/test_inputs.py",
+    "training/test_smoke.py",
+    "training/active/test_gate_networks.py",
+    "training/cohort/test_imaging.py",
+    "training/active/test_loop.py",
+    "worker/test_client.py",
+    "gui/test_losing.py",
+    "gui/test_following.py",
+    "test_pipeline.py",
+    "imaging/diffusion/test_motion.py",
+    "imaging/diffusion/test_outliers.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort the files for ``pytest -n``; within a file nothing changes place."""
+    if hasattr(config, "workerinput"):
+        place = {name: number for number, name in enumerate(SLOWEST)}
+        here = Path(__file__).parent
+        items.sort(key=lambda item: place.get(item.path.relative_to(here).as_posix(), len(place)))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over files without a test to be run alone where only those are wanted: they import much.
+
+    ``-m alone`` chooses no test of these files, so that none is lost.
+    """
+    if config.option.markexpr != "alone" or collection_path.suffix != ".py":
+        return None
+    return "mark.alone" not in collection_path.read_text(encoding="utf-8") or None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what the processes of this run shared (half a gigabyte); pytest keeps its folders."""
+    factory = getattr(session.config, "_tmp_path_factory", None)  # pytest-xdist takes it so too
+    if factory is not None and not hasattr(session.config, "workerinput"):
+        shutil.rmtree(factory.getbasetemp() / SHARED, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_models_of_the_user(tmp_path_factory):
     """Tests see the bundled model, whichever version the person who runs them has put into use."""
     os.environ["BRAINSTEM_ALS_MODELS"] = str(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests alone, the same for all processes of ``pytest -n``."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / SHARED
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def once(shared_folder: Path) -> Callable[[str, Callable[[], Any]], Any]:
+    """Give a function that makes something dear once in a run, whichever process needs it first.
+
+    Every process gets its own copy, so that no test can change what another one sees.
+    """
+
+    def get(name: str, make: Callable[[], Any]) -> Any:
+        path = shared_folder / f"{name}.pickle"
+        lock = FileLock(shared_folder / f"{name}.lock")
+        while not lock.acquire():
+            time.sleep(0.05)
+        try:
+            if not path.exists():
+                partial = path.with_suffix(".partial")
+                partial.write_bytes(pickle.dumps(make(), protocol=5))
+                partial.replace(path)
+        finally:
+            lock.release()
+        return pickle.loads(path.read_bytes())  # noqa: S301 - written above, in this run
+
+    return get
 
 
 # Key: centre (RAS mm) and radius (mm). Later spheres carve earlier ones. Sizes lie within the

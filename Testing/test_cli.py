@@ -225,12 +225,32 @@ def test_debug_shows_where_and_still_says_the_sentence(tmp_path):
     assert outcome.stderr.strip().splitlines()[-1].startswith("brainstem-als: no.nii")
 
 
+def wait_for(process, condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, "it ended before"
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def wrote(pipe, content):
+    """Write to a pipe if somebody waits at its other end."""
+    try:
+        end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    os.write(end, content)
+    os.close(end)
+    return True
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, 143)]
 )
 def test_interrupting_leaves_nothing(tmp_path, number, code):
-    # The image is a pipe that nobody writes to: reading waits until the signal comes.
+    # The image is a pipe. Who looks at what it holds is told that it is no DICOM; nobody writes to
+    # it afterwards, so that reading, for which the folder has been made, waits for the signal.
     pipe, out = tmp_path / "t1.nii", tmp_path / "out"
     os.mkfifo(pipe)
     with subprocess.Popen(
@@ -241,12 +261,11 @@ def test_interrupting_leaves_nothing(tmp_path, number, code):
         # A shell that runs the tests in the background has them, and what they start, ignore it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        deadline = time.monotonic() + 30
-        while not out.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.3)
-        process.send_signal(number)
         try:
+            wait_for(process, lambda: wrote(pipe, bytes(4096)))
+            wait_for(process, out.exists)
+            time.sleep(0.3)
+            process.send_signal(number)
             _, stderr = process.communicate(timeout=30)
         finally:
             process.kill()

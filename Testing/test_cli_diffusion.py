@@ -29,8 +29,8 @@ AWAY_MM = (5.0, -4.0, 3.0)
 
 
 @pytest.fixture(scope="module")
-def scanned() -> Scanned:
-    return scanned_head()
+def scanned(once) -> Scanned:
+    return once("scanned-head", scanned_head)
 
 
 @pytest.fixture(scope="module")

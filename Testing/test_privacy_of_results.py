@@ -92,10 +92,11 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory) -> Ran:
+def ran(once, tmp_path_factory) -> Ran:
     root = tmp_path_factory.mktemp("visit")
     visit = Visit(identity=dict(IDENTITIES))
-    folder = write_dicom(scanned_head(), root / "Plantedmüller_PLANTEDID77123", visit)
+    head = once("scanned-head", scanned_head)
+    folder = write_dicom(head, root / "Plantedmüller_PLANTEDID77123", visit)
     temporary = root / "temporary"
     temporary.mkdir()
     outcome = segment(folder, root / "out", TMPDIR=str(temporary))

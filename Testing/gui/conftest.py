@@ -11,15 +11,44 @@ import pytest
 
 from BrainstemALSLib.imaging.volume import Volume
 from BrainstemALSLib.phantom.sample import sample_patient
+from Testing.gui import remembering
 from Testing.scene.conftest import measures, outcome  # noqa: F401  (fixtures)
 
 MODULE = Path(__file__).resolve().parents[2] / "BrainstemALS" / "BrainstemALS.py"
 
 
 @pytest.fixture(scope="session")
-def patient() -> Any:
-    """The simulated patient of the Sample Data module."""
-    return sample_patient()
+def patient(once: Callable[..., Any]) -> Any:
+    """The simulated patient of the Sample Data module, computed once for all that test."""
+    return once("sample-patient", sample_patient)
+
+
+@pytest.fixture
+def remembered(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segment each exam once in a run of the tests, see ``remembering``.
+
+    For tests of what the panel does around a run. It comes before the panel, which names its worker
+    as it opens.
+    """
+    from BrainstemALSLib.gui import worker_process
+    from BrainstemALSLib.worker import client
+
+    def command(python: str | None = None, *args: Any, **options: Any) -> tuple[str, list[str]]:
+        program, (_, *own) = real(python, *args, **options)
+        return program, [remembering.__file__, *own]
+
+    real = client.worker_command
+    folder = shared_folder / "remembered"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv(remembering.FOLDER, str(folder))
+    for module in (worker_process, client):
+        monkeypatch.setattr(module, "worker_command", command)
+
+
+@pytest.fixture
+def unhurried(remembered: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``remembered``, with time to do something in the middle of a run."""
+    monkeypatch.setenv(remembering.PAUSE, "2")
 
 
 @pytest.fixture

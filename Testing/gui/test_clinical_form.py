@@ -11,7 +11,8 @@ from BrainstemALSLib.prediction.person_file import read_person
 from Testing.worker.measured import PERSON
 
 EARLIER = {
-    "age": 60, "sex": "M", "onset": "spinal", "months_since_onset": 10, "c9orf72": "no",
+    "age": 60, "sex": "M", "group": "MIMIC", "onset": "spinal", "months_since_onset": 10,
+    "c9orf72": "no",
     "visits": [
         {"months": 0, "alsfrs": [4, 4, 4, 3, 4, 4, 4, 4, 4, 4, 4, None], "fvc": 95.5},
         {"months": 3, "alsfrs_total": 44},
@@ -130,13 +131,21 @@ def test_another_t1_has_a_history_of_its_own(host, panel, ui, t1, add_volume):
     choose(ui.onsetCombo, "bulbar")
     ui.monthsSinceOnsetSpin.value = 14.0
     ui.earlierMonths1Spin.value = 3.0
+    ui.intracranialSpin.value = 1450
+    ui.intracranialSdSpin.value = 40
+    ui.intracranialWinsCheck.checked = True
+    before = record_of(panel)
     host.choose(ui.t1Selector, second)
     assert "onset" not in record_of(panel)
+    assert "intracranial_mm3" not in record_of(panel)
+    assert ui.intracranialSpin.value == 0
+    assert ui.intracranialWinsCheck.checked is False
     assert ui.monthsSinceOnsetSpin.value == -1
     assert ui.earlierMonths1Spin.value == 0
     host.choose(ui.t1Selector, first)
     assert record_of(panel)["onset"] == "bulbar"
     assert ui.earlierMonths1Spin.value == 3.0
+    assert record_of(panel) == before
 
 
 def test_the_record_counts_from_the_first_visit(panel, ui):
@@ -188,6 +197,30 @@ def test_a_record_is_saved_and_says_the_same_when_it_is_loaded(host, panel, ui, 
     assert (tmp_path / "record.json").read_text() == "mine"
 
 
+def test_the_head_is_entered_in_ml_and_kept_in_mm3(host, panel, ui, written):
+    assert "intracranial_mm3" not in record_of(panel)
+    ui.intracranialWinsCheck.checked = True  # of nothing
+    assert "intracranial_wins" not in record_of(panel)
+    ui.intracranialSpin.value = 1450
+    ui.intracranialSdSpin.value = 30
+    record = record_of(panel)
+    assert (record["intracranial_mm3"], record["intracranial_sd_mm3"]) == (1_450_000, 30_000)
+    assert record["intracranial_wins"] == "yes"
+    ui.intracranialWinsCheck.checked = False
+    ui.intracranialSpin.editingFinished.emit()
+    assert panel.messages.text == ""
+    for value, said in ((145, "is 145 mL"), (9999, "is 9999 mL")):
+        ui.intracranialSpin.value = value
+        ui.intracranialSpin.editingFinished.emit()
+        assert said in panel.messages.text
+        assert "Give 960 to 2040 mL" in panel.messages.text
+    path = written({**EARLIER, "intracranial_mm3": 1_512_300, "intracranial_wins": True})
+    host.answer(path, "This visit")
+    ui.loadPersonButton.click()
+    assert (ui.intracranialSpin.value, ui.intracranialSdSpin.value) == (1512, 0)
+    assert ui.intracranialWinsCheck.checked is True
+
+
 def test_visits_of_a_record_become_earlier_ones(host, panel, ui, written):
     path = written(EARLIER)
     host.answer(path, "An earlier visit")
@@ -201,6 +234,7 @@ def test_visits_of_a_record_become_earlier_ones(host, panel, ui, written):
     record = record_of(panel)
     assert [visit["months"] for visit in record["visits"]] == [0.0, 3.0, 6.0, 10.0]
     assert record["months_since_onset"] == pytest.approx(10.0)
+    assert record["group"] == "MIMIC"
     assert record["visits"][0]["alsfrs"] == EARLIER["visits"][0]["alsfrs"]
     assert record["visits"][0]["fvc"] == 95.5
     assert record["visits"][-1]["alsfrs"] == [3] * 12  # what was typed for this one stays

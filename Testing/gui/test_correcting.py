@@ -8,6 +8,7 @@ import pytest
 from BrainstemALSLib.anatomy import by_key
 
 RUN_S = 120
+pytestmark = pytest.mark.usefixtures("remembered")
 CUBE = (4, 4, 4)
 
 
@@ -79,12 +80,14 @@ def test_a_new_run_asks_and_does_as_it_is_told(host, panel, exam, patient, corre
     np.testing.assert_array_equal(labels(panel.visit.result, shape), kept)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_is_painted_while_a_run_goes_on_is_kept(host, panel, exam, patient, stroke):
     segmented(host, panel)
     pyramid = by_key()["pyramid_left"].index
     panel.ui.segmentButton.click()
     host.wait_until(lambda: panel.ui.progressBar.value >= 20, RUN_S)
     stroke("pyramid_left", (4, 4, 4))
+    assert panel.run.running
     host.wait_until(lambda: not panel.run.running, RUN_S)
     assert (labels(panel.visit.result, patient.t1.shape)[4:7, 4:7, 4:7] == pyramid).all()
     assert panel.visit.result.corrected() == ("pyramid_left",)

@@ -18,9 +18,9 @@ CANCEL_S = 3.0
 
 
 @pytest.fixture(scope="session")
-def scanned():
+def scanned(once):
     """A simulated head and its series: coarse and short, so that it is fitted quickly."""
-    return scanned_head()
+    return once("scanned-head", scanned_head)
 
 
 @pytest.fixture

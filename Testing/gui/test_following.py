@@ -87,6 +87,7 @@ def test_edits_after_an_approval_are_said_and_approved_again(
     assert panel.ui.approveButton.enabled is False
 
 
+@pytest.mark.usefixtures("remembered")
 def test_segment_may_be_pressed_while_a_correction_is_measured(host, panel, exam, stroke):
     ui = panel.ui
     ui.segmentButton.click()
@@ -103,11 +104,13 @@ def test_segment_may_be_pressed_while_a_correction_is_measured(host, panel, exam
     assert "pyramid_left" in panel.visit.result.corrected()
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_another_t1_is_chosen_while_one_is_segmented(host, panel, exam, other):
     ui = panel.ui
     ui.segmentButton.click()
     host.wait_until(lambda: ui.progressBar.value >= 10, RUN_S)
     host.choose(ui.t1Selector, other)
+    assert panel.run.running
     host.wait_until(lambda: not panel.run.running, RUN_S)
     assert panel.visit.result is None
     assert "choose the T1 that was segmented" in panel.messages.text
@@ -269,6 +272,7 @@ def test_a_scene_with_odd_notes_mixes_nothing(host, panel, spheres, other, text)
     assert panel.ui.subjectEdit.text == "P-07"
 
 
+@pytest.mark.usefixtures("remembered")
 def test_redo_is_refused_once_another_result_is_shown(host, panel, exam, other, stroke):
     ui = panel.ui
     ui.segmentButton.click()

@@ -23,6 +23,7 @@ def logic(host, local):
     return module.BrainstemALSLogic()
 
 
+@pytest.mark.usefixtures("remembered")
 def test_process_segments_and_says_how_far_it_is(logic, patient, add_volume):
     told = []
     result = logic.process(

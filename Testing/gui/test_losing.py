@@ -46,16 +46,19 @@ def test_the_t1_is_removed(host, running, exam):
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_the_fa_is_removed_and_the_run_goes_on_with_what_was_handed_over(host, running, exam):
     import slicer
 
     slicer.mrmlScene.RemoveNode(exam["fa"])
+    assert running.run.running
     host.wait_until(lambda: not running.run.running, WAIT_S)
     assert running.messages.text == ""
     assert running.visit.outcome.modalities == ("t1", "fa", "md")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.usefixtures("unhurried")
 def test_the_worker_is_killed_and_the_next_run_has_another(host, running):
     os.kill(running.jobs.process.session.pid, signal.SIGKILL)
     settled(host, running)

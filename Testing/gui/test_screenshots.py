@@ -28,12 +28,12 @@ def folder(tmp_path) -> Path:
 def show(host, opened, folder):
     """Give a function that opens the named sections and takes a picture of the panel."""
 
-    def take(name: str, *sections: str, size: tuple[int, int] = ROOM) -> None:
+    def take(name: str, *sections: str, size: tuple[int, int] = ROOM, into: Path = folder) -> None:
         for section in ("exam", "segment", "results", "correct", "export", "learning", "stage"):
             button = getattr(opened.panel.ui, f"{section}SectionButton")
             button.collapsed = section not in sections
         host.process_events()
-        path = host.panel_screenshot(opened, folder / f"{name}.png", size)
+        path = host.panel_screenshot(opened, into / f"{name}.png", size)
         _check_picture(path, size)
         _check_width(opened)
 
@@ -59,6 +59,14 @@ def test_what_to_correct_next(host, opened, t1, show, tmp_path, monkeypatch):
     show("learning", "learning", size=(420, 760))
 
 
+def test_a_prediction(host, opened, spheres, show):
+    from Testing.gui.predicting import ask, fill
+
+    ask(host, fill(opened.panel))
+    opened.panel.ui.clinicalButton.collapsed = True
+    show("prediction", "stage", size=(420, 900))
+
+
 def test_packages_missing(host, opened, show):
     from BrainstemALSLib.installation.requirements import Missing
 
@@ -68,6 +76,7 @@ def test_packages_missing(host, opened, show):
     show("missing", "exam", "segment")
 
 
+@pytest.mark.usefixtures("remembered")
 def test_a_visit(host, opened, exam, stroke, show, tmp_path):
     panel, ui = opened.panel, opened.panel.ui
     for role, node in exam.items():
@@ -103,7 +112,8 @@ def test_a_visit(host, opened, exam, stroke, show, tmp_path):
     show("refused", "export", "stage")
     panel.messages.clear()
     with host.font_scale(LARGE_FONT):
-        show("large-font", "segment", "results", size=TALL)
+        # Only looked at: no picture of the docs.
+        show("large-font", "segment", "results", size=TALL, into=tmp_path)
 
 
 def test_what_a_killed_slicer_left(host, opened, outcome, t1, show):

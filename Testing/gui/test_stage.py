@@ -10,73 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from BrainstemALSLib.norms.files import bundled_norms
 from BrainstemALSLib.scene.evidence import FOR, NOTHING, evidence_is_shown
-from Testing.worker.measured import PERSON, exam_of
-
-PREDICT_S = 60
-
-
-@pytest.fixture(scope="session")
-def exam_measures():
-    """Measures of a patient, T1 and diffusion, whose z-scores are known."""
-    return exam_of(bundled_norms())
+from Testing.gui.predicting import PREDICT_S, ask, choose, fill, pictures, predict, shown
 
 
 @pytest.fixture
-def measured(host, panel, spheres, exam_measures):
-    """A measured exam, age and sex: all that a prediction needs."""
-    panel.visit.measures = exam_measures
-    panel.ui.ageSpin.value = 61
-    choose(panel.ui.sexCombo, "F")
-    return panel
+def filled(host, panel, spheres):
+    """The form of a patient, filled in."""
+    return fill(panel)
 
 
 @pytest.fixture
-def filled(measured):
-    """The form of a patient with bulbar onset, filled in."""
-    ui = measured.ui
-    choose(ui.onsetCombo, "bulbar")
-    ui.monthsSinceOnsetSpin.value = 14.0
-    ui.diagnosticDelaySpin.value = 9.0
-    ui.fvcSpin.value = 84
-    for name, word in (("gastrostomy", "no"), ("niv", "no"), ("riluzole", "yes"), ("ftd", "no")):
-        choose(getattr(ui, f"{name}Combo"), word)
-    for number, rating in enumerate(PERSON["visits"][0]["alsfrs"], start=1):
-        getattr(ui, f"alsfrs{number}Spin").value = rating
-    return measured
-
-
-@pytest.fixture
-def predicted(host, filled):
+def predicted(host, panel, spheres):
     """A prediction, shown."""
-    ask(host, filled)
-    assert filled.stage.answer is not None, filled.messages.text
-    return filled
+    return predict(host, panel)
 
 
-def choose(combo, value):
-    combo.currentIndex = combo.findData(value)
-    combo.activated.emit(combo.currentIndex)
-
-
-def ask(host, panel):
-    panel.ui.predictButton.click()
-    host.wait_until(lambda: panel.jobs.running is None, PREDICT_S)
-
-
-def shown(panel):
-    """All text of the view."""
-    labels = panel.stage._view._labels
-    texts = [label.text for label in labels if label.isVisibleTo(panel.ui.predictionView)]
-    return "\n".join([panel.ui.predictionNoticeLabel.text, *texts])
-
-
-def pictures(panel):
-    return [label for label in panel.stage._view._labels if not label.pixmap.isNull()]
-
-
-def test_it_says_why_there_is_no_prediction_yet(host, panel, spheres, exam_measures, monkeypatch):
+def test_it_says_why_there_is_no_prediction_yet(host, panel, spheres):
     ui = panel.ui
     assert "Enter age and sex under Exam" in ui.stageLabel.text
     assert ui.predictButton.enabled is False
@@ -178,7 +128,7 @@ def test_what_cannot_be_is_one_sentence(host, filled):
     ui.earlierTotal1Spin.value = 48
     ask(host, filled)
     assert filled.stage.answer is None
-    assert "months_since_onset is -6" in filled.messages.text
+    assert "months from onset to the first visit is -6" in filled.messages.text
     assert "Traceback" not in filled.messages.text
     assert ui.predictButton.enabled is True
 

@@ -56,9 +56,9 @@ def test_a_loss_as_in_als_speaks_for_it_and_an_average_brainstem_against(norms, 
 def test_a_loss_of_what_als_spares_speaks_less_for_it(norms, models):
     everything = {**ALS_LIKE, "scp_fa": -2.0, "midbrain_volume": -1.0}
     alone = classify(person(norms, **ALS_LIKE), norms, models=models)
-    spared = {c.feature: c for c in alone.contributions}["scp_fa"]
+    spared = {c.name: c for c in alone.contributions}["scp_fa"]
     general = classify(person(norms, **everything), norms, models=models)
-    assert {c.feature: c for c in general.contributions}["scp_fa"].log_odds < spared.log_odds
+    assert {c.name: c for c in general.contributions}["scp_fa"].log_odds < spared.log_odds
 
 
 def test_contributions_and_baseline_add_up_to_the_log_odds(norms, models):
@@ -66,13 +66,13 @@ def test_contributions_and_baseline_add_up_to_the_log_odds(norms, models):
         found = classify(person(norms, **ALS_LIKE), norms, models=models, prior=prior)
         total = found.baseline + sum(c.log_odds for c in found.contributions)
         assert total == pytest.approx(logit(found.probability), abs=1e-9)
-        assert tuple(c.feature for c in found.contributions) == NAMES
+        assert tuple(c.name for c in found.contributions) == NAMES
         assert all(c.low <= c.log_odds <= c.high for c in found.contributions)
 
 
 def test_contributions_carry_the_z_scores_that_were_measured(norms, models):
     found = classify(person(norms, **ALS_LIKE), norms, models=models)
-    z = {c.feature: c.z for c in found.contributions}
+    z = {c.name: c.value for c in found.contributions}
     assert {name: z[name] for name in ALS_LIKE} == pytest.approx(ALS_LIKE, abs=1e-6)
 
 
@@ -127,7 +127,7 @@ def test_without_diffusion_volumes_alone_answer_and_say_so(norms, models):
     found = classify(changed(person(norms, **ALS_LIKE), drop), norms, models=models)
     assert found.used == "volumes"
     assert found.probability > found.prior
-    assert [c.feature for c in found.contributions] == [n for n in NAMES if n.endswith("_volume")]
+    assert [c.name for c in found.contributions] == [n for n in NAMES if n.endswith("_volume")]
     (finding,) = [f for f in found.findings if f.code == "classification-volumes-only"]
     assert "FA of the corticospinal tracts" in finding.message
 

@@ -40,7 +40,6 @@ def classifier(**changes):
         "offset": 0.1,
         "slope": 0.9,
         "prevalence": 0.4,
-        "error": np.array([[0.5, 0.1], [0.1, 0.3]]),
         "domain": domain,
     }
     return Classifier(**{**fields, **changes})
@@ -80,14 +79,6 @@ def test_drawn_coefficients_have_the_covariance():
     np.testing.assert_allclose(slopes.mean(axis=0), SLOPES, atol=0.01)
 
 
-def test_measures_taken_again_err_as_stated_and_sizes_stay_above_0():
-    model, sd = classifier(), np.array([0.5, 0.4])
-    again = model.measured_again(np.array([-1.0, 8.0]), sd, 20000, np.random.default_rng(0))
-    np.testing.assert_allclose(np.cov(again.T), model.error * np.outer(sd, sd), atol=0.004)
-    small = model.measured_again(np.array([-1.0, 0.1]), sd, 500, np.random.default_rng(0))
-    assert small[:, 1].min() >= 0.0 > small[:, 0].min()
-
-
 def test_distance_is_to_the_nearer_group():
     found = classifier().domain.distance(np.array([[0.0, 1.0], [-3.0, 1.0], [0.0, 2.0]]))
     np.testing.assert_allclose(found, [0.0, 2.0, 2.0])
@@ -104,7 +95,7 @@ def test_a_file_gives_back_what_was_written(tmp_path):
     again = found.models["healthy", "all"]
     z = np.random.default_rng(1).normal(size=(20, 2))
     np.testing.assert_allclose(again.log_odds(z), model.log_odds(z), rtol=1e-5, atol=1e-5)
-    for name in ("covariance", "error", "slopes"):
+    for name in ("covariance", "slopes"):
         np.testing.assert_allclose(getattr(again, name), getattr(model, name), rtol=1e-4)
     np.testing.assert_allclose(again.domain.distance(z), model.domain.distance(z), rtol=1e-5)
 

@@ -21,8 +21,9 @@ from BrainstemALSLib.prediction.explain_reference import (
 )
 from BrainstemALSLib.prediction.features import FEATURES, NAMES, features_of
 from BrainstemALSLib.prediction.model_files import write_model
+from BrainstemALSLib.prediction.models import read_models
 from BrainstemALSLib.prediction.norms_once import NormsOnce
-from BrainstemALSLib.prediction.predict import predict, read_models
+from BrainstemALSLib.prediction.predict import predict
 from BrainstemALSLib.prediction.records import Measure
 
 from .person_files import patient
@@ -61,10 +62,9 @@ def test_contributions_add_up_to_each_answer(found):
     answer = found.classification
     assert answer.baseline + sum(parts) == pytest.approx(logit(answer.probability), abs=1e-9)
     survival = sum(one.log_odds for one in explained.of("survival"))
-    known = sum(c.log_odds.value for c in found.survival.contributions if c.value is not None)
-    assert survival == pytest.approx(known)
+    assert survival == pytest.approx(found.survival.log_odds)
     staged = {one.name: one.log_odds for one in explained.of("stage")}
-    assert staged == {name: value for name, _, value in found.stage.contributions}
+    assert staged == {one.name: one.log_odds for one in found.stage.contributions}
 
 
 def test_contributions_have_intervals_and_come_the_largest_first(found):
@@ -88,6 +88,18 @@ def sign_of_medulla(norms, models, sd):
 
 def test_a_sloppy_measurement_is_told_by_unsteady_signs(norms, models):
     assert sign_of_medulla(norms, models, 5000.0) < sign_of_medulla(norms, models, 1.0)
+
+
+def test_what_was_not_measured_is_neither_steady_nor_not(norms, models):
+    person = patient()
+    visits = tuple(
+        replace(v, measures={k: m for k, m in v.measures.items() if k[1] == "volume"})
+        for v in person.visits
+    )
+    explained = predict(replace(person, visits=visits), norms, models).explanation
+    missing = [r for r in explained.of("survival") if r.imaging and r.value is None]
+    assert missing
+    assert all((r.same_sign, r.same_place) == (None, None) for r in missing)
 
 
 def test_scores_that_are_kept_are_those_of_the_norms(norms):
@@ -114,6 +126,41 @@ def test_an_average_value_changes_nothing_else(norms):
     assert average.z[0, others] == pytest.approx(before.z[0, others])
     # And asking does not change the norms.
     assert features_of([person], [person.visits[0]], once).z == pytest.approx(before.z)
+
+
+def test_a_what_if_of_nothing_is_what_is_shown(found, norms, models):
+    from BrainstemALSLib.prediction.explain import _what_if
+
+    now, mean = found.explanation.now, found.stage.expected
+    # The stage of the "what if" is the one that is shown: of images alone.
+    assert now.stage == (mean.value, mean.low95, mean.high95)
+    risk = found.survival.risks[12]
+    assert now.risk == (risk.value, risk.low95, risk.high95)
+    same = _what_if(
+        found.person, found.imaged, NormsOnce(norms), models, now, (), "nothing", None, True
+    )
+    for name in ("probability", "stage", "risk"):
+        assert getattr(same, name) == pytest.approx(getattr(now, name), rel=1e-9), name
+    # What the clinic knows of breathing does not move it.
+    weak = tuple(replace(visit, fvc=45.0) for visit in found.person.visits)
+    other = predict(replace(found.person, visits=weak), norms, models, strict=True)
+    assert other.explanation.now.stage == now.stage
+    assert other.explanation.what_ifs[0].stage == found.explanation.what_ifs[0].stage
+
+
+def test_without_an_image_in_the_outlook_no_risk_is_asked_for(norms, models):
+    person = patient()
+    blind = tuple(replace(v, measures={k: replace(m, quality="bad") for k, m in v.measures.items()})
+                  for v in person.visits)  # fmt: skip
+    found = predict(replace(person, visits=blind), norms, models, strict=True)
+    assert found.explanation.now.risk is not None
+    assert all(one.risk is None for one in found.explanation.what_ifs)
+    assert not found.simulated_norms("survival")
+
+
+def test_the_distance_lies_within_its_interval_and_not_at_its_end(found):
+    inside = [one.low < one.distance < one.high for one in found.explanation.neighbours]
+    assert all(inside)
 
 
 def test_what_if_is_what_the_models_say_of_an_average_value(found, norms, models):
@@ -161,7 +208,9 @@ def test_the_nearest_reference_patient_is_oneself(models, norms):
     z = features_of([person], [visit], norms).z[0]
     values = references.values.copy()
     values[7] = [*z, *values_of(person, visit)]
-    found, _ = nearest(person, visit, NormsOnce(norms), replace(references, values=values))
+    found, _ = nearest(
+        person, visit, NormsOnce(norms), replace(references, values=values), models.measurement
+    )
     assert len(found) == NEAREST
     assert found[0].name == references.names[7]
     assert found[0].distance == pytest.approx(0.0, abs=1e-9)
@@ -173,11 +222,11 @@ def test_the_nearest_reference_patient_is_oneself(models, norms):
 def test_without_images_nothing_is_drawn_and_too_little_compares_with_nobody(models, norms):
     person = patient()
     visit = replace(person.visits[0], measures={})
-    found, _ = nearest(person, visit, NormsOnce(norms), models.reference)
+    found, _ = nearest(person, visit, NormsOnce(norms), models.reference, models.measurement)
     assert {(one.low, one.high, one.stays) for one in found} == {(None, None, None)}
     unknown = replace(person, age=None, onset=None, months_since_onset=None)
     blank = replace(visit, total=None, fvc=None)
-    found, (why,) = nearest(unknown, blank, None, models.reference)
+    found, (why,) = nearest(unknown, blank, None, models.reference, models.measurement)
     assert found == ()
     assert why.code == "reference-unknown"
 
@@ -193,7 +242,9 @@ def test_nobody_is_near_a_child_or_somebody_without_als(models, norms):
     ):
         # A child's images, too, are compared with nobody's.
         for seen in (visit, person.visits[0]) if code != "far" else (visit,):
-            found, (why,) = nearest(odd, seen, NormsOnce(norms), models.reference)
+            found, (why,) = nearest(
+                odd, seen, NormsOnce(norms), models.reference, models.measurement
+            )
             assert found == ()
             assert why.code == f"reference-{code}"
             assert why.severity == "error"
@@ -202,9 +253,11 @@ def test_nobody_is_near_a_child_or_somebody_without_als(models, norms):
 def test_two_values_are_too_few_to_be_alike(models):
     person = replace(patient(), onset=None, months_since_onset=None)
     visit = replace(person.visits[0], measures={}, fvc=None)
-    found, (why,) = nearest(person, visit, None, models.reference)
+    found, (why,) = nearest(person, visit, None, models.reference, models.measurement)
     assert (found, why.code) == ((), "reference-unknown")
-    found, nothing = nearest(replace(person, onset="bulbar"), visit, None, models.reference)
+    found, nothing = nearest(
+        replace(person, onset="bulbar"), visit, None, models.reference, models.measurement
+    )
     assert len(found) == NEAREST
     assert nothing == ()
     assert {one.shared for one in found} == {3}

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from BrainstemALSLib.prediction.features import FEATURES, NAMES, drawn, features_of
+from BrainstemALSLib.prediction.features import FEATURES, NAMES, features_of
+from BrainstemALSLib.prediction.measurement import AS_STATED
 from BrainstemALSLib.prediction.records import Measure, records_of
 from training.cohort.config import load_config
 from training.cohort.errors import measured_errors
@@ -92,7 +93,7 @@ def test_a_real_persons_site_is_none_of_simulated_norms(people, norms):
 
 
 def test_draws_scatter_as_much_as_is_unsure(values):
-    draws = drawn(values, 4000, np.random.default_rng(1))
+    draws = AS_STATED.drawn(values, 4000, np.random.default_rng(1))
     assert draws.shape == (4000, *values.z.shape)
     assert np.allclose(draws[:, 0, MEDULLA].std(), values.sd[0, MEDULLA], rtol=0.1)
     assert np.allclose(draws[:, 0, MEDULLA].mean(), values.z[0, MEDULLA], atol=0.1)

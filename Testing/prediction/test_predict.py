@@ -13,9 +13,16 @@ import pytest
 
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.norms import bundled_norms
+from BrainstemALSLib.prediction.head_size import EnteredVolume
+from BrainstemALSLib.prediction.measurement import AS_STATED
 from BrainstemALSLib.prediction.model_files import bundled
-from BrainstemALSLib.prediction.predict import PARTS, predict, read_models
-from BrainstemALSLib.prediction.prediction_json import prediction_text
+from BrainstemALSLib.prediction.models import PARTS, read_models
+from BrainstemALSLib.prediction.predict import predict
+from BrainstemALSLib.prediction.prediction_json import prediction_record, prediction_text
+from BrainstemALSLib.prediction.progression_data import strangeness
+from BrainstemALSLib.prediction.records import INTRACRANIAL
+from BrainstemALSLib.prediction.report_html import report_html
+from BrainstemALSLib.prediction.report_html_words import headlines
 
 from .person_files import patient, people
 
@@ -55,6 +62,95 @@ def test_all_parts_answer_and_say_whom_they_come_from(whole, models):
 def test_the_same_person_gets_the_same_numbers(whole, norms, models):
     again = predict(patient(), norms, models)
     assert prediction_text(again, "2026-01-01") == prediction_text(whole, "2026-01-01")
+
+
+def test_a_real_person_is_told_that_simulated_norms_do_not_know_the_scanner(whole, norms, models):
+    real = predict(replace(patient(), simulated=False), norms, models)
+    for part in ("norms", "classification", "stage", "disease_stage"):
+        assert "prediction-norms-level" in codes(real, part)
+        assert "prediction-norms-level" not in codes(whole, part)
+
+
+def test_no_risk_is_given_of_visits_that_the_forecast_knows_nobody_with(whole, norms, models):
+    class Unlike:
+        """A forecast that has never seen such visits."""
+
+        training = models.progression.training
+
+        def forecast(self, person, norms):
+            found = models.progression.forecast(person, norms)
+            return replace(found, horizons=None, findings=tuple(strangeness(1e3, 2)))
+
+    assert whole.answers("survival")
+    found = predict(patient(), norms, replace(models, progression=Unlike()))
+    assert not found.answers("survival")
+    assert codes(found, "survival") == {"survival-unlike-training"}
+
+
+def test_an_entered_head_size_makes_the_risk_less_sure(norms, models):
+    person = patient()
+
+    def width(share):
+        visits = tuple(
+            replace(v, measures={
+                **v.measures,
+                INTRACRANIAL: EnteredVolume(
+                    v.measures[INTRACRANIAL].value, share * v.measures[INTRACRANIAL].value
+                ),
+            })
+            for v in person.visits
+        )  # fmt: skip
+        risk = predict(replace(person, visits=visits), norms, models).survival.risks[12]
+        return risk.high95 - risk.low95
+
+    assert width(0.15) > width(0.005)
+
+
+@pytest.mark.parametrize("item", [0, 1])
+def test_nobody_is_foretold_after_ventilation_day_and_night(item, norms, models):
+    person = patient()
+    last = person.visits[-1]
+    ratings = (*(last.ratings or (3,) * 12)[:11], item)
+    visits = (*person.visits[:-1], replace(last, ratings=ratings, total=None, kings=None))
+    found = predict(replace(person, visits=visits), norms, models)
+    assert not found.answers("progression")
+    assert not found.answers("survival")
+    assert "progression-end-point" in codes(found, "progression")
+    # The brainstem of somebody who lives with ventilation has a stage: the fourth is theirs.
+    assert found.answers("stage")
+
+
+def test_the_dead_get_neither_stage_nor_forecast(norms, models):
+    person = patient()
+    visits = (*person.visits[:-1], replace(person.visits[-1], kings="5"))
+    found = predict(replace(person, visits=visits), norms, models)
+    for part in ("stage", "disease_stage", "progression", "survival"):
+        assert not found.answers(part), part
+    assert "stage-death" in codes(found, "stage")
+
+
+def test_a_person_without_a_diagnosis_is_told_whose_numbers_these_are(whole, norms, models):
+    assert "person-no-diagnosis" not in codes(whole, "person")
+    found = predict(replace(patient(), group=None), norms, models)
+    assert "person-no-diagnosis" in codes(found, "person")
+
+
+@pytest.mark.parametrize(("niv", "item"), [(True, 4), (False, 2)])
+def test_ventilation_that_contradicts_item_12_is_told(niv, item, norms, models):
+    person = patient()
+    last = person.visits[-1]
+    ratings = (*(last.ratings or (3,) * 12)[:11], item)
+    visits = (*person.visits[:-1], replace(last, ratings=ratings, niv=niv))
+    found = predict(replace(person, visits=visits), norms, models)
+    assert "person-niv-contradicts" in codes(found, "person")
+
+
+def test_intervals_of_z_scores_are_as_wide_as_errors_were_found(whole, norms, models):
+    cautious = predict(patient(), norms, replace(models, measurement=AS_STATED))
+    for narrow, wide in zip(whole.normed, cautious.normed, strict=True):
+        assert narrow.z == wide.z
+        assert wide.low < narrow.low or narrow.low == wide.low == 0.0
+        assert narrow.high < wide.high
 
 
 def test_a_part_that_breaks_leaves_the_others(norms, models):
@@ -135,6 +231,68 @@ def test_healthy_people_get_no_prognosis(norms, models):
     assert not found.answers("survival")
 
 
+def test_a_part_that_abstains_says_why_and_not_what_limits_its_numbers(norms, models):
+    person = replace(patient(), group="HC", onset=None, diagnostic_delay=None)
+    found = predict(person, norms, models)
+    for part in ("progression", "survival", "stage"):
+        assert not found.answers(part)
+        said = [f.severity for where, f in found.findings if where == part]
+        assert said, part
+        assert set(said) == {"error"}, part
+
+
+def test_steps_are_told_and_may_end_it(norms, models):
+    told = []
+    predict(patient(), norms, models, progress=lambda *step: told.append(step))
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert shares[0] == 0.0
+    assert shares[-1] < 1.0
+    assert [text for _, text in told][:2] == [PARTS["classification"], PARTS["stage"]]
+
+    class StoppedError(BaseException):
+        pass
+
+    def stop(*_step):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        predict(patient(), norms, models, progress=stop)
+
+
+def real(models):
+    """The models as if they had been learned from real people with norms of such."""
+
+    def learned(model):
+        return replace(model, training=replace(model.training, source="real", norms="real"))
+
+    return replace(models, **{part: learned(getattr(models, part)) for part in PARTS})
+
+
+def test_real_models_that_simulated_norms_score_for_are_marked_so(norms, models):
+    found = predict(patient(), norms, real(models), strict=True)
+    record = prediction_record(found, "2026-01-01")
+    for part in ("classification", "stage", "disease_stage", "progression", "survival"):
+        assert record[part]["simulated"] is False, part
+        assert record[part]["simulated_norms"] is True, part
+    assert record["explanation"]["simulated_norms"] is True
+    assert record["norms"]["simulated"] is True
+    for _, _, whom in headlines(found):
+        assert whom.endswith(", simulated norms")
+    page = report_html(found, "2026-01-01")
+    assert page.count('<b class="sim">simulated norms</b>') >= 9
+    assert page.count('<b class="sim">simulated</b>') == 1  # of the norms themselves
+    # Where no image is read, there is nothing to mark.
+    bare = replace(patient(), visits=tuple(replace(v, measures={}) for v in patient().visits))
+    record = prediction_record(predict(bare, norms, real(models)), "2026-01-01")
+    assert record["progression"]["answers"]
+    assert record["progression"]["simulated_norms"] is False
+    # Norms of real people leave no mark at all.
+    own = replace(norms, population=replace(norms.population, source="real"))
+    page = report_html(predict(patient(), own, real(models), strict=True), "2026-01-01")
+    assert 'class="sim"' not in page
+
+
 def test_values_far_outside_the_training_give_no_number(norms, models):
     visit = patient(1).visits[0]
     measures = {
@@ -160,7 +318,7 @@ def test_a_rising_scale_is_said(norms, models):
 def test_predicting_loads_nothing_heavy():
     heavy = ["torch", "pandas", "sklearn", "statsmodels", "matplotlib", "jinja2", "SimpleITK"]
     code = (
-        "import sys; from BrainstemALSLib.prediction.predict import read_models; read_models();"
+        "import sys; from BrainstemALSLib.prediction.models import read_models; read_models();"
         "import BrainstemALSLib.prediction.report_html;"
         f"print([m for m in {heavy} if m in sys.modules])"
     )

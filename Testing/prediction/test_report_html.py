@@ -10,16 +10,20 @@ from xml.etree import ElementTree
 
 import pytest
 
+from BrainstemALSLib.imaging.finding import Finding
 from BrainstemALSLib.norms import bundled_norms
-from BrainstemALSLib.prediction.predict import Models, predict, read_models
+from BrainstemALSLib.prediction.models import Models, read_models
+from BrainstemALSLib.prediction.predict import predict
 from BrainstemALSLib.prediction.prediction_json import prediction_record, prediction_text
 from BrainstemALSLib.prediction.report_html import report_html
 from BrainstemALSLib.prediction.report_html_svg import Row, interval_chart, spaced
 from BrainstemALSLib.prediction.report_html_words import (
     between,
     findings_once,
+    headline,
     headlines,
     months_between,
+    months_of,
     percent,
     share_between,
     text,
@@ -108,9 +112,106 @@ def test_the_banner_names_what_was_learned_from_simulated_people(whole):
 
 
 def test_every_number_comes_with_its_interval_first(whole):
-    for _, said, whom in headlines(whole)[:-1]:
-        assert re.search(r"[Bb]etween .+ and .+ best estimate|^\d", said), said
+    for name, said, whom in headlines(whole)[:-1]:
+        number = r"Stages? \d to \d, most likely \d" if "stage sug" in name else (
+            r"[Bb]etween .+ and .+ best estimate|^\d"
+        )  # fmt: skip
+        assert re.search(number, said), said
+        # The level of the interval and, of ALS, what was taken for the share beforehand.
+        assert re.search(r"\((80|95) % interval(, if 50 % had ALS beforehand)?", said), said
+        assert ("had ALS beforehand" in said) is (name == "Consistency with ALS")
         assert "simulated" in whom
+
+
+def blocks_of(page):
+    """The sections of a page by their titles."""
+    found = re.findall(r"<section[^>]*><h2>(.*?)</h2>(.*?)</section>", page, re.S)
+    return {title: inner.replace("\u00a0", " ") for title, inner in found}
+
+
+TITLES = {
+    "classification": "How consistent with ALS?",
+    "stage": "King&#x27;s stage that the images suggest",
+    "disease_stage": "Data-driven stage (no clinical stage)",
+    "progression": "Visits, and how the ALSFRS-R may go on",
+    "survival": "Survival and respiratory failure",
+}
+
+
+def test_warnings_and_errors_of_a_part_stand_in_its_block(norms, models):
+    warned = set()
+    for person in people()[:16]:
+        if not person.visits:
+            continue
+        found = predict(person, norms, models, strict=True)
+        blocks = blocks_of(report_html(found, DAY))
+        for part, finding in found.findings:
+            if part in TITLES and finding.severity != "info":
+                assert text(finding.message[1:]).replace("\u00a0", " ") in blocks[TITLES[part]]
+                warned.add((part, finding.severity))
+    assert {("survival", "warning"), ("stage", "error")} <= warned
+
+
+def sheets(page):
+    """The two sheets of a page: what is printed on the first, and on the second."""
+    first, second = page.split('<p class="second">')
+    return first, second
+
+
+def test_the_first_sheet_is_complete_by_itself(whole):
+    first, second = sheets(report_html(whole, DAY))
+    blocks = blocks_of(first)
+    assert {*TITLES.values(), "Compared with healthy people", "What the numbers rest on"} <= set(
+        blocks
+    )
+    for part, title in TITLES.items():
+        assert text(headline(whole, part)).replace("\u00a0", " ") in blocks[title]
+        assert "Trained on simulated cohort" in blocks[title]
+        assert '<b class="sim">simulated</b>' in blocks[title]
+    for title in (TITLES["progression"], TITLES["survival"], TITLES["stage"]):
+        assert "<svg" in blocks[title]
+    assert DAY in first
+    # Either sheet may lie on a desk alone.
+    for sheet in (first, second):
+        assert "Not for diagnosis" in sheet
+        assert whole.person.participant in sheet
+    assert "All findings" in second
+
+
+def test_many_words_are_set_smaller_so_that_the_first_sheet_stays_one(whole):
+    long = Finding("x", "warning", "It is " + "very " * 300 + "odd", "Look.")
+    usual, much = (
+        sheets(report_html(replace(whole, findings=(*whole.findings, *more)), DAY))[0]
+        for more in ((), (("survival", long),))
+    )
+    assert 'class="sheet first"' in usual
+    assert 'class="sheet first dense"' in much
+
+
+def test_what_is_not_known_is_marked_in_the_contributions(norms, models):
+    person = replace(patient(), diagnostic_delay=None, definite_ee=None, onset=None)
+    found = predict(person, norms, models, strict=True)
+    unknown = {c.name for c in found.explanation.of("survival") if c.value is None}
+    assert {"diagnostic_delay", "definite_ee", "bulbar_onset"} <= unknown
+    record = prediction_record(found, DAY)
+    kept = [c for c in record["explanation"]["contributions"] if c["part"] == "survival"]
+    assert {c["name"] for c in kept if c["value"] is None} == unknown
+    # As if they were among the largest, which the chart shows.
+    rows = sorted(found.explanation.of("survival"), key=lambda c: c.name not in unknown)
+    shown = replace(found, explanation=replace(found.explanation, contributions=tuple(rows)))
+    block = blocks_of(report_html(shown, DAY))["What the numbers rest on"]
+    assert block.count("(?)") == min(len(unknown), 5) + 1
+    assert "Delay to diagnosis (?)" in block
+    assert "not known, expected from the rest" in block
+
+
+def test_the_cause_that_comes_first_is_said_to_be_the_average(whole):
+    block = blocks_of(report_html(whole, DAY))["Survival and respiratory failure"]
+    assert re.search(r"NIV or tracheostomy first, in 12 months: .*average of simulated", block)
+
+
+def test_months_are_words():
+    assert [months_of(m) for m in (0.3, 1.1, 12.4)] == ["less than 1 month", "1 month", "12 months"]
 
 
 def test_a_page_without_any_model(norms):

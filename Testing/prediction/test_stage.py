@@ -7,18 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from BrainstemALSLib.prediction.model_files import write_model
+from BrainstemALSLib.prediction.model_files import bundled, write_model
 from BrainstemALSLib.prediction.records import Measure, records_of
 from BrainstemALSLib.prediction.stage import clinical_predictors, predict_stage
 from BrainstemALSLib.prediction.stage_model import (
     KIND,
+    LEVELS,
     SETS,
     STAGES,
     content_of,
+    joined,
     read_stage_models,
     stage_probabilities,
 )
 from training.norms import simulated_norms
+from training.prediction import stage_fit
 from training.prediction.source import simulated_cohort, training_of
 from training.prediction.stage import fit_stages
 
@@ -35,7 +38,9 @@ def cohort():
 
 @pytest.fixture(scope="module")
 def models(cohort, norms):
-    return fit_stages(cohort, norms, training_of(cohort, 5), 5)
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr(stage_fit, "PENALTIES", (10.0, 100.0))
+        return fit_stages(cohort, norms, training_of(cohort, 5), 5, replicates=8)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +67,10 @@ def test_probabilities_add_up_and_lie_in_their_intervals(patient, norms, models)
     assert list(found.probabilities) == list(STAGES)
     assert sum(p for p, _, _ in found.probabilities.values()) == pytest.approx(1.0)
     assert all(low <= p <= high for p, low, high in found.probabilities.values())
-    mean, low, high = found.expected
-    assert 1 <= low <= mean <= high <= 4
+    mean = found.expected
+    assert 1 <= mean.low95 <= mean.low80 <= mean.value <= mean.high80 <= mean.high95 <= 4
+    parts = [int(stage) * p for stage, (p, _, _) in found.probabilities.items()]
+    assert mean.value == pytest.approx(sum(parts))
     assert found.simulated
     assert "simulated" in found.statement
 
@@ -86,10 +93,43 @@ def test_contributions_are_the_distance_from_the_average_patient(patient, norms,
     found = stage_of(patient, norms, models)
     model = models.models[found.images, found.clinic]
     assert len(found.contributions) == len(model.predictors)
-    sizes = [abs(part) for _, _, part in found.contributions]
+    sizes = [abs(one.log_odds) for one in found.contributions]
     assert sizes == sorted(sizes, reverse=True)
     average = model.contributions(model.mean)
     assert np.allclose(average, 0.0)
+
+
+def test_contributions_add_up_to_the_answer(patient, norms, models):
+    found = stage_of(patient, norms, models)
+    model = models.models[found.images, found.clinic]
+    score = sum(one.log_odds for one in found.contributions)
+    expected = stage_probabilities(np.array(score), model.theta)
+    assert np.allclose([p for p, _, _ in found.probabilities.values()], expected)
+
+
+def test_a_run_of_stages_holds_the_most_probable_one_and_grows_with_the_level(
+    patient, norms, models
+):
+    found = stage_of(patient, norms, models)
+    best = max(found.probabilities, key=lambda stage: found.probabilities[stage][0])
+    (first, last), (wide_first, wide_last) = (found.sets[level] for level in LEVELS)
+    assert wide_first <= first <= best <= last <= wide_last
+
+
+def test_runs_of_a_level_hold_what_the_model_has_learned(patient, norms, models):
+    """A model that must reach everything names all stages, one that needs nothing names one."""
+    key = ("all", "images")
+    for reach, length in ((1.0, 4), (0.0, 1)):
+        one = replace(models.models[key], reach=dict.fromkeys(LEVELS, reach))
+        other = replace(models, models={**models.models, key: one})
+        first, last = stage_of(patient, norms, other, use_clinic=False).sets[0.8]
+        assert int(last) - int(first) + 1 == length
+
+
+def test_a_run_grows_to_the_likelier_neighbour():
+    assert np.allclose(joined(np.array([[0.1, 0.5, 0.25, 0.15]])), [[0.9, 0.0, 0.5, 0.75]])
+    at_the_end = joined(np.array([[0.7, 0.0, 0.2, 0.1]]))
+    assert np.allclose(at_the_end, [[0.0, 0.7, 0.7, 0.9]])
 
 
 def test_a_worse_tract_is_a_later_stage(patient, norms, models):
@@ -104,7 +144,7 @@ def test_a_worse_tract_is_a_later_stage(patient, norms, models):
     model = models.models["all", "images"]
     weight = model.beta[model.predictors.index("cst_fa")]
     assert weight < 0
-    assert after.expected[0] > before.expected[0]
+    assert after.expected.value > before.expected.value
 
 
 def test_without_diffusion_volumes_are_used_and_said(patient, norms, models):
@@ -145,7 +185,7 @@ def test_far_from_everybody_there_is_no_stage(patient, norms, models):
         for key, m in patient.visits[0].measures.items()
     }
     found = stage_of(changed(patient, measures=measures), norms, models)
-    assert found.probabilities is None
+    assert (found.probabilities, found.expected, found.sets) == (None, None, None)
     assert found.findings[0].code == "stage-outside"
 
 
@@ -157,12 +197,17 @@ def test_a_file_gives_the_same_models(tmp_path, patient, norms, models):
     one, two = (stage_of(patient, norms, m) for m in (models, again))
     for stage in STAGES:
         assert one.probabilities[stage] == pytest.approx(two.probabilities[stage], abs=1e-3)
+    assert one.sets == two.sets
+    for key, model in models.models.items():
+        assert again.models[key].reach == pytest.approx(model.reach, abs=1e-4)
 
 
 def test_the_bundled_models_are_there_and_say_that_they_are_simulated():
     models = read_stage_models()
     assert models.training.source == "simulated"
     assert set(models.models) == set(SETS)
+    assert all(0 <= m.reach[0.8] < m.reach[0.95] < 1 for m in models.models.values())
+    assert bundled(KIND).stat().st_size < 60_000
 
 
 def test_thresholds_split_the_probability():
@@ -183,4 +228,4 @@ def test_images_alone_are_not_told_that_the_clinic_is_missing(patient, norms, mo
     found = stage_of(patient, norms, models, use_clinic=False)
     assert found.clinic == "images"
     assert "stage-clinic-missing" not in [f.code for f in found.findings]
-    assert all(name not in ("fvc", "log_months") for name, _, _ in found.contributions)
+    assert all(one.name not in ("fvc", "log_months") for one in found.contributions)

@@ -21,5 +21,5 @@ def icbm() -> Exam:
 
 
 @pytest.fixture(scope="session")
-def icbm_result(segmenter, icbm):
-    return segmenter.segment(icbm)
+def icbm_result(once, segmenter, icbm):
+    return once("icbm-result", lambda: segmenter.segment(icbm))

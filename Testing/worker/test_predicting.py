@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
 from BrainstemALSLib.imaging.finding import Finding
+from BrainstemALSLib.measurement.intracranial import Intracranial
 from BrainstemALSLib.measurement.records import measures_record
 from BrainstemALSLib.norms.files import bundled_norms
+from BrainstemALSLib.prediction.models import read_models
 from BrainstemALSLib.prediction.person_file import exam_measures, read_person
-from BrainstemALSLib.prediction.predict import predict, read_models
+from BrainstemALSLib.prediction.predict import predict
 from BrainstemALSLib.prediction.prediction_json import prediction_record
 from BrainstemALSLib.worker.client import WorkerClient
 from BrainstemALSLib.worker.predicting import Predicting, unusual_sentence, write_exam_tables
@@ -115,7 +118,7 @@ def test_what_cannot_be_is_refused_and_the_worker_goes_on(exam, tmp_path):
         for change, words in (
             ({"age": 150}, "age is 150"),
             ({"sex": "x"}, "sex is 'x'"),
-            ({"months_since_onset": -2}, "months_since_onset is -2"),
+            ({"months_since_onset": -2}, "number of months from onset to the first visit is -2"),
             ({"visits": [{"alsfrs": [9] * 12}]}, "rated 9"),
         ):
             with pytest.raises(BrainstemALSError) as caught:
@@ -128,3 +131,81 @@ def test_what_cannot_be_is_refused_and_the_worker_goes_on(exam, tmp_path):
 def test_params_are_strict_json(exam, tmp_path):
     line = Request("1", "predict", predict_params(tmp_path, PERSON, exam)).encode()
     assert json.loads(line)["params"]["measures"] == json.loads(json.dumps(measures_record(exam)))
+
+
+CUT = Intracranial(None, None)
+"""What an exam says of the head where it is not wholly in view."""
+
+
+def predicted(exam, folder, **person):
+    folder.mkdir()
+    return Predicting().run(predict_params(folder, {**PERSON, **person}, exam))["prediction"]
+
+
+def test_an_exam_that_is_cut_answers_once_the_head_is_entered(exam, tmp_path):
+    cut, mm3 = replace(exam, intracranial=CUT), exam.intracranial.volume_mm3
+    nothing = predicted(cut, tmp_path / "nothing")
+    assert nothing["classification"]["answers"] is False
+    assert nothing["stage"]["answers"] is False
+    assert nothing["visits"][0]["intracranial_mm3"] is None
+    found = predicted(cut, tmp_path / "found", intracranial_mm3=mm3)
+    for part in ("classification", "stage", "disease_stage"):
+        assert found[part]["answers"] is True, found[part]["findings"]
+    assert found["visits"][0]["intracranial_mm3"] == pytest.approx(mm3)
+    assert found["visits"][0]["intracranial_entered"] is True
+    (said,) = [f for f in found["person"]["findings"] if f["code"] == "person-intracranial-entered"]
+    assert "another method's bias" in said["message"]
+    assert "SynthSeg" in said["action"]
+    # What is not known of the method widens the intervals of volumes, and of no others.
+    own = predicted(exam, tmp_path / "own")
+    assert own["visits"][0]["intracranial_entered"] is False
+    for one, before in zip(found["norms"]["features"], own["norms"]["features"], strict=True):
+        assert one["z"] == pytest.approx(before["z"], abs=1e-3)
+        wider = one["high"] - one["low"] > 1.01 * (before["high"] - before["low"])
+        assert wider is one["name"].endswith("_volume"), one["name"]
+
+
+def test_the_exam_s_own_head_wins_unless_told_otherwise(exam, tmp_path):
+    mm3 = exam.intracranial.volume_mm3
+    other = round(1.12 * mm3)
+    found = predicted(exam, tmp_path / "a", intracranial_mm3=other)
+    assert found["visits"][0]["intracranial_mm3"] == pytest.approx(mm3, rel=1e-5)
+    (said,) = [f for f in found["person"]["findings"] if "intracranial" in f["code"]]
+    assert said["severity"] == "warning"
+    assert "of its own, which was taken (12 % away from the entered one)" in said["message"]
+    near = predicted(exam, tmp_path / "c", intracranial_mm3=round(1.03 * mm3))
+    assert [f["severity"] for f in near["person"]["findings"] if "intracranial" in f["code"]] == [
+        "info"
+    ]
+    told = predicted(exam, tmp_path / "b", intracranial_mm3=other, intracranial_wins="yes")
+    assert told["visits"][0]["intracranial_mm3"] == other
+    first, then = (
+        next(f["z"] for f in one["norms"]["features"] if f["name"] == "medulla_volume")
+        for one in (found, told)
+    )
+    assert then < first - 0.2  # the same medulla in a larger head
+
+
+def test_progress_is_told_step_by_step(exam, tmp_path):
+    told = []
+    Predicting().run(predict_params(tmp_path, PERSON, exam), lambda *step: told.append(step))
+    shares = [share for _, share, _ in told]
+    assert shares == sorted(shares)
+    assert shares[0] == 0.0
+    assert 0.85 < shares[-1] < 1.0
+    assert told[0][0] == "models"
+    assert {"exam", "predict", "report"} <= {stage for stage, _, _ in told}
+
+
+def test_unusual_measures_know_the_entered_head(norms, exam, tmp_path):
+    cut = replace(exam_of(norms, pyramid_volume=-7.0), intracranial=CUT)
+    write_exam_tables(tmp_path / "exam", cut)
+    path = tmp_path / "person.json"
+
+    def said(**person):
+        path.write_text(json.dumps({**PERSON, **person, "visits": [{"exam": "exam"}]}))
+        return unusual_sentence(read_person(path), norms, tmp_path / "exam")
+
+    assert "medullary pyramid, left, volume" not in said()
+    entered = said(intracranial_mm3=exam.intracranial.volume_mm3, intracranial_sd_mm3=10_000)
+    assert "medullary pyramid, left, volume" in entered

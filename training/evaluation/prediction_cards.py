@@ -12,6 +12,7 @@ import argparse
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from BrainstemALSLib.errors import BrainstemALSError
 from BrainstemALSLib.prediction.model_files import Training, bundled, read_model
@@ -29,8 +30,9 @@ SIMULATED = (
     "Nobody was examined for it: people, courses and measurements were simulated "
     "(training/cohort), with the errors that the real segmentation made on simulated images. How "
     "well it does on patients is not known. What images add is a property of the simulator's "
-    "settings and no evidence. Fit it again on a real cohort before anything is read from it."
+    "settings and no evidence."
 )
+FIT_AGAIN = " Fit it again on a real cohort before anything is read from it."
 _WORDS = {passed: word for word, passed in PASSED.items()}
 
 
@@ -39,13 +41,13 @@ def cards_dir() -> Path:
     return repository() / "docs" / "model-cards"
 
 
-def prose() -> dict[str, dict[str, str]]:
+def prose() -> dict[str, dict[str, Any]]:
     """Return the prose of every model, by kind."""
     path = Path(__file__).with_suffix(".toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def card(kind: str, text: dict[str, str], training: Training, page: WrittenPage) -> str:
+def card(kind: str, text: dict[str, Any], training: Training, page: WrittenPage) -> str:
     """Return one card as Markdown.
 
     Parameters
@@ -59,6 +61,10 @@ def card(kind: str, text: dict[str, str], training: Training, page: WrittenPage)
     """
     groups = ", ".join(f"{count} {name}" for name, count in training.people.items())
     source = "simulated people" if training.source == "simulated" else "real people"
+    # What only a simulation knows cannot be learned from a real cohort.
+    real = text.get("real_cohort", True)
+    again = f"; on a real cohort: `{text['fit']} --cohort DIR`" if real else ""
+    warning = SIMULATED + FIT_AGAIN * real
     lines = [
         f"# {text['title']} ({training.source} training data)",
         "",
@@ -76,8 +82,8 @@ def card(kind: str, text: dict[str, str], training: Training, page: WrittenPage)
         "",
         f"- Learned from {source}: {groups}, {training.sites} sites; seed {training.seed}, "
         f"{training.date}, version {training.version}.",
-        f"- Again: `{training.command}`; on a real cohort: `{text['fit']} --cohort DIR`.",
-        *([f"- {SIMULATED}"] if training.source == "simulated" else []),
+        f"- Again: `{training.command}`{again}.",
+        *([f"- {warning}"] if training.source == "simulated" else []),
         "",
         "## Outcome, predictors, missing data",
         "",

@@ -328,10 +328,10 @@ def classification_page() -> Page:
             "which lowers an AUC over all), and the seeds are new.",
             "Cross-validation: norms, penalties, calibration and comparators are learnt from the "
             "training sites of each fold alone, and the scanner of a held-out site is unknown to "
-            f"all of them. {NETWORK}: one hidden layer on volume, FA and MD of all structures. No "
-            "network that reads images was trained: the people of the cohort are numbers, images "
-            "exist for few of them, and one that learned from simulated images would learn how "
-            "they were painted.",
+            f"all of them. {NETWORK}: one hidden layer on volume, FA and MD of all structures. "
+            "A network that reads images has a page of its own (prediction_network.md).",
+            "The error of measurement is drawn from one learned covariance of all predictors since "
+            "this page was first made: the same matrix, other random draws; seeds are the same.",
             "Age and sex are no predictors: the norms have taken them out, and what is left is "
             "whom the simulator (or a study) invites. The row of age and sex alone is what that "
             "would be worth.",

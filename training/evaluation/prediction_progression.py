@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from BrainstemALSLib.errors import BrainstemALSError
 from BrainstemALSLib.norms import Norms
 from BrainstemALSLib.prediction.model_files import bundled
 from BrainstemALSLib.prediction.progression import (
@@ -36,7 +37,7 @@ from ..prediction.progression import (
 from ..prediction.progression_cases import Cases, held_out
 from . import commands
 from . import prediction_progression_cases as cases_of
-from .prediction_progression_leaspy import leaspy_forecasts
+from .prediction_progression_leaspy import LEARNED, leaspy_forecasts, python_of
 from .prediction_progression_others import forecasts
 from .prediction_progression_page import page_of
 from .prediction_progression_scores import (
@@ -51,7 +52,6 @@ from .prediction_progression_scores import (
 )
 
 ASKED = (HORIZONS.index(6.0), HORIZONS.index(12.0))
-LEASPY_PEOPLE, LEASPY_LEARNED = 60, 200
 MOST, BLIND_PEOPLE, ROBUST_PEOPLE = 800, 250, 50
 """Patients of each number of visits who are forecast, and of these without images and with
 something missing."""
@@ -60,7 +60,10 @@ ALSFRS = "this model"
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """Rows of the page's tables; see ``prediction_progression_page`` for their columns."""
+    """Rows of the page's tables; see ``prediction_progression_page`` for their columns.
+
+    ``leaspy`` has the versions of leaspy and what it ran on; empty where it was left out.
+    """
 
     accuracy: list[tuple]
     against: list[tuple]
@@ -70,6 +73,7 @@ class Evaluated:
     robust: list[tuple]
     milliseconds: float
     abstained: list[tuple]
+    leaspy: dict[str, str] = field(default_factory=dict)
 
 
 def targets(cases: Cases) -> dict[str, np.ndarray]:
@@ -181,7 +185,7 @@ def evaluate(
     seed : int
         The three after it are used too.
     leaspy : Path, optional
-        Folder where leaspy is installed; else it is left out.
+        Virtual environment with leaspy; else it is left out.
     robust : int
         Patients of each number of visits who are forecast with something missing.
     most : int
@@ -192,9 +196,10 @@ def evaluate(
             for k, cases in held_out(patients, seed, errors=measured_errors()).items()}  # fmt: skip
     beside: dict[int, np.ndarray] = {}
     if leaspy is not None:
-        learned = simulated_patients(LEASPY_LEARNED, seed + 1, errors=measured_errors())
-        some = [cases.people[:LEASPY_PEOPLE] for cases in held.values()]
-        beside = dict(zip(held, leaspy_forecasts(leaspy, learned, some, seed), strict=True))
+        learned = simulated_patients(LEARNED, seed + 1, errors=measured_errors())
+        told = leaspy_forecasts(leaspy, learned, [c.people for c in held.values()], seed)
+        beside = dict(zip(held, told.forecasts, strict=True))
+        out.leaspy.update(told.versions)
     for k, cases in held.items():
         if not cases.people:
             continue
@@ -203,9 +208,7 @@ def evaluate(
         blind = forecast_all(model, cases_of.without_imaging(both.people), norms, len(HORIZONS))
         ways = {ALSFRS: found.alsfrs[..., 0], **forecasts(cases.people, model.mean_slope)}
         if k in beside:
-            padded = np.full_like(ways[ALSFRS], np.nan)
-            padded[: len(beside[k])] = beside[k]
-            ways["leaspy"] = padded
+            ways["leaspy"] = beside[k]
         out.accuracy.extend(accuracy_rows(k, cases, ways))
         out.against.extend(against_rows(k, cases, ways, seed))
         out.covered.extend(coverage_rows(k, cases, found))
@@ -257,11 +260,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--control", type=int, default=400)
     parser.add_argument("--seed", type=int, default=20261219)
     parser.add_argument("--model", type=Path, help="instead of the bundled one")
-    parser.add_argument("--leaspy", type=Path, help="folder where leaspy is installed")
+    parser.add_argument("--leaspy", type=Path, help="virtual environment with leaspy")
     options = parser.parse_args(arguments)
     path = options.model or bundled(KIND)
-    model, norms = load_progression(path), norms_of_simulated()
-    found = evaluate(model, norms, options.patients, options.control, options.seed, options.leaspy)
+    try:
+        if options.leaspy:
+            python_of(options.leaspy)
+        model, norms = load_progression(path), norms_of_simulated()
+        found = evaluate(
+            model, norms, options.patients, options.control, options.seed, options.leaspy
+        )
+    except BrainstemALSError as refusal:
+        print(refusal, file=sys.stderr)
+        return int(refusal.code)
     source = "measured on the real segmentation" if measured_errors() else "as configured"
     page = page_of(found, model, path, options.patients, options.seed, source)
     commands.publish(page, options.out)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from BrainstemALSLib.norms import Norms
-from BrainstemALSLib.prediction.progression import Estimate, ProgressionModel
+from BrainstemALSLib.prediction.parts import Estimate
+from BrainstemALSLib.prediction.progression import ProgressionModel
 from BrainstemALSLib.prediction.records import PersonRecord
 
 from ..prediction.progression_cases import Cases

@@ -3,121 +3,91 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from BrainstemALSLib.prediction.model_files import Training
+from BrainstemALSLib.prediction.parts import Estimate
 from BrainstemALSLib.prediction.survival import predict_survival
 from BrainstemALSLib.prediction.survival_model import CAUSES, RESPIRATORY, SurvivalModel
 from BrainstemALSLib.prediction.survival_predictors import (
     IMAGING,
+    PREDICTORS,
     PredictorValues,
     encals_inputs,
-    transform,
 )
 from BrainstemALSLib.prognosis import encals
 
-from ..cohort.config import load_config
-from ..cohort.scenario import Scenario
-from ..cohort.simulate import simulate
 from ..prediction.survival import fit_survival
-from ..prediction.survival_data import Patients, patients_of, simulated_cohort
 from ..prediction.survival_fit import Times
+from ..prediction.survival_truth import TRUTHS, People, filled
+from ..prediction.survival_world import risk
+from .prediction_survival_aft import fit_aft
 from .prediction_survival_scores import Censored
 
 STEP = 0.5
 TRAINING = Training("simulated", {"ALS": 0}, 0, 0, "", "", "")
 """Of models that only this evaluation sees."""
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 
 
-@dataclass(frozen=True, eq=False)
-class People:
-    """Simulated patients and their truth.
-
-    Attributes
-    ----------
-    patients : Patients
-    truth : pandas.DataFrame
-        ``Truth.participants``, one row each, in the same order.
-    true_z : numpy.ndarray or None
-        Imaging predictors without scanners and errors, scored by controls alike.
-    errors : str
-        Which errors of measurement.
-    """
-
-    patients: Patients
-    truth: pd.DataFrame
-    true_z: np.ndarray | None
-    errors: str
-
-    @property
-    def raw(self) -> np.ndarray:
-        return self.patients.values.raw
-
-    @property
-    def times(self) -> Times:
-        return self.patients.times
-
-    @property
-    def follow_up(self) -> Censored:
-        """Time after the visit."""
-        return Censored(self.times.exit - self.times.entry, self.times.event)
+def follow_up(people: People) -> Censored:
+    """Return the times after the visits."""
+    return Censored(people.times.exit - people.times.entry, people.times.event)
 
 
-def simulated_people(
-    size: int, controls: int, seed: int, scenario: Scenario | None = None, true_z: bool = False
-) -> People:
-    """Simulate patients; with ``true_z`` also what error-free images would have said."""
-    cohort, truth, words = simulated_cohort(size, controls, seed, scenario)
-    patients = patients_of(cohort)
-    ids = [record.participant for record in patients.records]
-    clean = None
-    if true_z:
-        # The same people: every quantity has random numbers of its own.
-        exact = replace(scenario or Scenario(), measurement_error=0.0, site_effect=0.0)
-        config = load_config().with_values(visits__follow_ups=0)
-        found = patients_of(simulate(config, controls, size, 0, seed, exact)[0])
-        if [record.participant for record in found.records] != ids:
-            raise ValueError("the error-free people are not the same")
-        clean = found.values.raw[:, IMAGING]
-    return People(patients, truth.participants.set_index("participant_id").loc[ids], clean, words)
+def people_risks(model: SurvivalModel, people: People, after: np.ndarray) -> np.ndarray:
+    """Return risks (n, k) from the predictors of the visits themselves."""
+    visits = np.array([len(record.visits) for record in people.patients.records])
+    return model_risks(model, people.raw, people.times, after, visits)
 
 
-def filled(model: SurvivalModel, raw: np.ndarray) -> np.ndarray:
-    """Return standardised predictors (n, p), missing ones as expected."""
-    return np.array([model.expected(row)[0] for row in model.standardised(transform(raw))])
-
-
-def model_risks(model: SurvivalModel, raw: np.ndarray, times: Times, after: np.ndarray):
+def model_risks(
+    model: SurvivalModel,
+    raw: np.ndarray,
+    times: Times,
+    after: np.ndarray,
+    visits: np.ndarray | int = 1,
+):
     """Return risks (n, k) within some months after the visit."""
-    return model.conditional_risk(filled(model, raw), times.entry, after)
+    return model.conditional_risk(filled(model, raw), times.entry, after, visits)
 
 
 def encals_risks(raw: np.ndarray, times: Times, after: np.ndarray) -> np.ndarray:
     """Return the published model's risks (n, k); NaN where it abstains."""
     lp = sum(encals.contributions(**encals_inputs(raw), outside="nan").values())
-    return true_risks(lp, times, after)
-
-
-def true_risks(lp: np.ndarray, times: Times, after: np.ndarray) -> np.ndarray:
-    """Return the simulator's risks (n, k) of these linear predictors (n,)."""
     entry = times.entry[:, None]
     return 1 - encals.survival(lp[:, None], entry + after, entry)
+
+
+def own_risks(people: People, after: np.ndarray) -> np.ndarray:
+    """Return the simulator's risks (n, k), the findings of days to come included."""
+    return np.stack([risk(people.outcomes, people.times.entry, m) for m in after], axis=1)
+
+
+def aft_risks(
+    kind: str, model: SurvivalModel, train: People, test: People, after: np.ndarray
+) -> np.ndarray:
+    """Return risks (n, k) of an AFT model with delayed entry on the same predictors."""
+    found = fit_aft(kind, _moving(filled(model, train.raw)), train.times)
+    return found.risks(_moving(filled(model, test.raw)), test.times.entry, after)
+
+
+def _moving(x: np.ndarray) -> np.ndarray:
+    """Leave out what is the same at all first visits."""
+    return np.delete(x, PREDICTORS.index("months_since_first"), axis=1)
 
 
 def cox_risks(
     model: SurvivalModel, train: People, test: People, after: np.ndarray, columns: slice
 ) -> np.ndarray:
-    """Return risks (n, k) of a Cox model with delayed entry on the same predictors.
+    """Return risks (n, k) of a Cox model with delayed entry on the same predictors, a visit each.
 
     Breslow's estimate of the baseline, as no fitted model of statsmodels gives it for late entry.
     """
     from statsmodels.duration.hazard_regression import PHReg
 
-    x, t = filled(model, train.raw)[:, columns], train.times
+    x, t = _moving(filled(model, train.raw)[:, columns]), train.times
     fit = PHReg(t.exit, x, status=t.event.astype(int), entry=t.entry, ties="breslow").fit(disp=0)
     score = np.exp(x @ fit.params)
     at = np.unique(t.exit[t.event])
@@ -133,14 +103,19 @@ def cox_risks(
         return hazard[np.searchsorted(at, months, side="right")]
 
     entry = test.times.entry
+    score_test = _moving(filled(model, test.raw)[:, columns]) @ fit.params
     gained = cumulative(entry[:, None] + after) - cumulative(entry)[:, None]
-    return -np.expm1(-gained * np.exp(filled(model, test.raw)[:, columns] @ fit.params)[:, None])
+    return -np.expm1(-gained * np.exp(score_test)[:, None])
 
 
 def permuted_images(people: People, rng: np.random.Generator) -> PredictorValues:
     """Return predictors with everybody's images given to somebody else."""
     raw, sd = people.raw.copy(), people.patients.values.sd.copy()
-    order = rng.permutation(len(raw))
+    _, person = np.unique(people.times.person, return_inverse=True)
+    # Of one visit of somebody else: the same for all visits of a person.
+    giver = rng.permutation(person.max() + 1)
+    first = np.flatnonzero(~people.times.later)
+    order = first[giver[person]]
     raw[:, IMAGING], sd[:, IMAGING] = raw[order, IMAGING], sd[order, IMAGING]
     return PredictorValues(raw, sd, people.patients.values.reasons)
 
@@ -174,8 +149,14 @@ class Coverage:
     Attributes
     ----------
     asked, abstained : int
+    limited : int
+        Of whom the form of the model limits the risk (``survival-cap``).
     held : dict of str to (numpy.ndarray, numpy.ndarray)
         What is the truth to: in the 95 % and in the 80 % interval of the 12-month risk, (n,) bool.
+    other : dict of float to (numpy.ndarray, numpy.ndarray)
+        The same of the first of them, by months of the other horizons.
+    risk : numpy.ndarray, shape (n,)
+        Within 12 months.
     range80 : numpy.ndarray of bool, shape (at most n,)
         Whether the event, seen or not, comes in the 80 % range of times; of those whose range ends
         within the follow-up of the training.
@@ -189,49 +170,37 @@ class Coverage:
 
     asked: int
     abstained: int
+    limited: int
     held: dict[str, tuple[np.ndarray, np.ndarray]]
+    other: dict[float, tuple[np.ndarray, np.ndarray]]
+    risk: np.ndarray
     range80: np.ndarray
     width: float
     missing: np.ndarray
     milliseconds: float
 
 
-TRUTHS = (
-    "risk given the clinical predictors and error-free images",
-    "risk given also what no image shows",
-)
+def coverage(
+    model: SurvivalModel,
+    people: People,
+    truths: tuple[np.ndarray, np.ndarray],
+    rows: np.ndarray,
+    others: dict[float, np.ndarray] | None = None,
+) -> Coverage:
+    """Predict for some of the visits one by one, and look whether intervals hold the truths.
 
-
-def coverage(model: SurvivalModel, people: People, rows: range) -> Coverage:
-    """Predict for some of the people one by one, and look whether intervals hold the truth.
-
-    The first truth is the simulator's risk, averaged over what error-free images leave open of the
-    factor that links brainstem and survival: a linear regression of it on the error-free
-    predictors and the clinical ones, cross-fitted.
+    Parameters
+    ----------
+    truths : tuple of numpy.ndarray
+        Both of ``TRUTHS`` within 12 months.
+    others : dict of float to numpy.ndarray, optional
+        The first of them within other months.
     """
-    from sklearn.linear_model import RidgeCV
-    from sklearn.model_selection import cross_val_predict
-
-    after = np.array([12.0])
-    raw = people.raw.copy()
-    raw[:, IMAGING] = people.true_z
-    x = filled(model, raw)
-    own = people.truth["imaging_own"].to_numpy()
-    expected = cross_val_predict(RidgeCV(np.logspace(0, 3, 7)), x, own, cv=10)
-    left = np.std(own - expected)
-    slope = load_config()["survival.imaging_log_odds"]
-    clinical = people.truth["clinical_lp"].to_numpy()
-    nodes = [
-        true_risks(clinical + slope * (expected + left * node), people.times, after)[:, 0]
-        for node in NODES
-    ]
-    truths = (
-        np.average(nodes, axis=0, weights=WEIGHTS),
-        true_risks(people.truth["lp"].to_numpy(), people.times, after)[:, 0],
-    )
-    wait = people.truth["event_months"].to_numpy() - people.times.entry
+    wait = people.outcomes.end - people.times.entry
     held: dict[str, list] = {name: [] for name in TRUTHS}
-    within, widths, spent, missing = [], [], [], []
+    other: dict[float, list] = {months: [] for months in others or {}}
+    within, widths, spent, missing, risks = [], [], [], [], []
+    limited = 0
     for row in rows:
         start = time.perf_counter()
         found = predict_survival(
@@ -240,17 +209,29 @@ def coverage(model: SurvivalModel, people: People, rows: range) -> Coverage:
         spent.append(1000 * (time.perf_counter() - start))
         if found.abstains:
             continue
-        risk = found.risks[12]
+        given = found.risks[12]
         for name, truth in zip(TRUTHS, truths, strict=True):
-            value = truth[row]
-            held[name].append((risk.low <= value <= risk.high, risk.low80 <= value <= risk.high80))
+            held[name].append(_holds(given, truth[row]))
+        for months, values in other.items():
+            if months in found.risks:
+                values.append(_holds(found.risks[round(months)], others[months][row]))
+        risks.append(given.value)
+        limited += any(one.code == "survival-cap" for one in found.findings)
         early, late = found.range80
         if late is not None:
             within.append(early <= wait[row] <= late)
-        widths.append(risk.high - risk.low)
+        widths.append(given.high95 - given.low95)
         missing.append(np.isnan(people.raw[row]).any())
-    pairs = {name: tuple(np.array(values).T) for name, values in held.items()}
     return Coverage(
-        len(spent), len(spent) - len(widths), pairs, np.array(within), float(np.median(widths)),
-        np.array(missing), float(np.median(spent)),
+        len(spent), len(spent) - len(widths), limited, _columns(held), _columns(other),
+        np.array(risks), np.array(within), float(np.median(widths)), np.array(missing),
+        float(np.median(spent)),
     )  # fmt: skip
+
+
+def _holds(given: Estimate, value: float) -> tuple[bool, bool]:
+    return given.low95 <= value <= given.high95, given.low80 <= value <= given.high80
+
+
+def _columns(held: dict) -> dict:
+    return {name: tuple(np.array(values, bool).reshape(-1, 2).T) for name, values in held.items()}

@@ -155,13 +155,15 @@ def calibration(data: Censored, risk: np.ndarray, horizon: float, m: np.ndarray,
 
     Returns
     -------
-    numpy.ndarray, shape (bins, 3)
+    numpy.ndarray, shape (bins, 3); fewer where nobody of a bin was drawn
         Mean prediction, Kaplan-Meier risk, share of the people.
     """
     place = np.argsort(np.argsort(risk, kind="stable")) * bins // len(risk)
     rows = []
     for k in range(bins):
         inside = (place == k) & (m > 0)
+        if not inside.any():  # nobody of it was drawn
+            continue
         share = float(m[inside].sum() / m.sum())
         predicted = float(np.average(risk[inside], weights=m[inside]))
         rows.append((predicted, observed(data, horizon, inside, m), share))

@@ -43,7 +43,6 @@ from ..norms import CONTROLS as NORM_CONTROLS
 from ..norms import SEED as NORM_SEED
 from .classification_data import (
     People,
-    error_of,
     labelled,
     left_out_features,
     norms_of,
@@ -66,7 +65,8 @@ from .source import training_of as whom
 SEED = 20268001
 CONTROLS, PATIENTS_N, MIMICS = 1500, 1500, 750
 SITES = 40
-"""Many: calibration and errors are learned from how scanners differ, not from a draw of few."""
+"""Many: calibration, and the errors of ``measurement``, are learned from how scanners differ, not
+from a draw of few."""
 CLEAN = Scenario(site_effect=0.0, measurement_error=0.0)
 """The same people in an average scanner that does not err."""
 LEAST = 50
@@ -175,9 +175,7 @@ def preferred(fits: dict[str, Fitted], y: np.ndarray) -> tuple[str, float, float
     return form, float(gain.mean()), half
 
 
-def fit_classifiers(
-    cohort: Cohort, seed: int, norms: Norms | None = None, clean: Cohort | None = None
-) -> dict[str, Any]:
+def fit_classifiers(cohort: Cohort, seed: int, norms: Norms | None = None) -> dict[str, Any]:
     """Fit everything that a cohort can answer; returns the content of the file.
 
     Parameters
@@ -187,8 +185,6 @@ def fit_classifiers(
         Of the parts where there are too few sites.
     norms : Norms, optional
         Of other people; norms of the cohort's own other sites by default.
-    clean : Cohort, optional
-        The same people without scanners and error, for what errors share; needs ``norms``.
 
     Raises
     ------
@@ -198,7 +194,6 @@ def fit_classifiers(
     people = people_of(cohort, seed)
     everybody = np.ones(len(people), bool)
     z = scored(people, everybody, norms).z if norms else left_out_features(people, everybody)
-    error = error_of(people, people_of(clean, seed), norms) if clean else np.eye(len(NAMES))
     main = next(iter(QUESTIONS))
     sets = sets_of(people, z)
     if not sets["volumes"]:
@@ -215,10 +210,7 @@ def fit_classifiers(
             rows, y, part = chosen(people, z, question, which, sets)
             found = fits.get((question, which))
             fitted = (found or fit_forms(people, z, question, which, sets))[form]
-            names = sets[which]
-            columns = [NAMES.index(name) for name in names]
-            own = error[np.ix_(columns, columns)]
-            models[question, which] = classifier(fitted, names, part, y, own)
+            models[question, which] = classifier(fitted, sets[which], part, y)
             penalties[f"{question}, {which}"] = list(fitted.penalty)
     rows = labelled(people, QUESTIONS[main][0])
     ages = (float(np.nanmin(people.age[rows])), float(np.nanmax(people.age[rows])))
@@ -247,17 +239,17 @@ def main() -> None:
     def command() -> None:
         path, name = target(given, KIND), "python -m training.prediction.classification"
         if given.cohort:
-            (cohort, seed), clean = stated_cohort(given.cohort), None
+            cohort, seed = stated_cohort(given.cohort)
             norms = read_norms(given.norms) if given.norms else None
             in_use = norms or norms_of_cohort(cohort, seed)
             check_norms(given, path, in_use)
             name += " --cohort DIR --norms FILE" if norms else " --cohort DIR"
         else:
-            cohort, clean = (simulated_cohort(given.seed, scenario=s) for s in (None, CLEAN))
+            cohort = simulated_cohort(given.seed)
             norms, seed = norms_in_use(), given.seed
             in_use = norms
             name += f" --seed {given.seed}"
-        content = fit_classifiers(cohort, given.seed, norms, clean)
+        content = fit_classifiers(cohort, given.seed, norms)
         content["norms"] = known_norms(in_use)
         if not given.cohort:
             content["errors"] = errors_used()

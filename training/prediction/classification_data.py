@@ -147,27 +147,6 @@ def left_out_features(people: People, rows: np.ndarray) -> np.ndarray:
     return z
 
 
-def error_of(measured: People, clean: People, norms: Norms) -> np.ndarray:
-    """Return ``Classifier.error`` of all features (p, p).
-
-    Parameters
-    ----------
-    measured, clean : People
-        The same people, as scanners have them and as an average scanner without error would.
-    norms : Norms
-    """
-    found = {}
-    for people in (measured, clean):
-        values = scored(people, np.ones(len(people), bool), norms)
-        for k, record in enumerate(people.records):
-            found.setdefault(record.participant, []).append((values.z[k], values.sd[k]))
-    both = [pair for pair in found.values() if len(pair) == 2]
-    ratios = np.array([(a[0] - b[0]) / a[1] for a, b in both])
-    ratios = ratios[np.isfinite(ratios).all(axis=1)]
-    # Second moments: a shift that all new scanners share is an error too.
-    return ratios.T @ ratios / len(ratios)
-
-
 def folds(site: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
     """Return parts of sites as rows (n,) of bool, about equally large."""
     names, sizes = np.unique(site.astype(str), return_counts=True)

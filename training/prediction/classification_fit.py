@@ -169,13 +169,8 @@ def fit(z: np.ndarray, y: np.ndarray, healthy: np.ndarray, site: np.ndarray, for
     return Fitted(curves, penalty, offset, slope, offset + slope * eta)
 
 
-def classifier(
-    fitted: Fitted, names: tuple[str, ...], z: np.ndarray, y: np.ndarray, error: np.ndarray
-) -> Classifier:
-    """Return the model with its domain; z (n, p) and y (n,) are what it was fitted on.
-
-    ``error`` (p, p) is as ``Classifier`` has it.
-    """
+def classifier(fitted: Fitted, names: tuple[str, ...], z: np.ndarray, y: np.ndarray) -> Classifier:
+    """Return the model with its domain; z (n, p) and y (n,) are what it was fitted on."""
     curves = fitted.curves
     owner = segments(curves.knots, curves.reference).feature
     values = tuple(
@@ -192,7 +187,6 @@ def classifier(
         fitted.offset,
         fitted.slope,
         float(y.mean()),
-        error,
         domain(z, y),
     )
 

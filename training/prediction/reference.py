@@ -32,12 +32,13 @@ from .source import (
     few,
     keep_norms,
     norms_of_cohort,
-    simulated_cohort,
     stated_cohort,
     target,
     training_of,
     without,
 )
+from .survival_data import simulated_cohort
+from .survival_world import OUTCOMES
 
 SEED, PATIENTS = 43_001, 300
 TURNS = 3
@@ -46,7 +47,7 @@ LEAST = 20
 
 
 def choose_references(cohort: Cohort, norms: Norms, training: Training) -> References:
-    """Return the patients of a cohort who have images and a known outcome.
+    """Return the patients of a cohort who have images and a known outcome; only they are counted.
 
     Raises
     ------
@@ -72,7 +73,8 @@ def choose_references(cohort: Cohort, norms: Norms, training: Training) -> Refer
     seen = np.array([name not in lacking for name in COLUMNS])
     scale = np.ones(len(COLUMNS))
     scale[seen] = np.maximum(np.nanstd(values[:, seen], axis=0), 1e-3)
-    names = [p.participant if cohort.simulated else f"R{n:03d}" for n, p in enumerate(people, 1)]
+    # Nobody's pseudonym leaves the cohort: the file is shared, and each prediction names some.
+    names = [f"R{n:03d}" for n in range(1, len(people) + 1)]
     ends = [
         p.survival_months - p.months_since_onset - (v.months or 0.0)
         for p, v in zip(people, visits, strict=True)
@@ -84,7 +86,7 @@ def choose_references(cohort: Cohort, norms: Norms, training: Training) -> Refer
         tuple(v.kings or "" for v in visits),
         np.array(ends),
         tuple(p.event or "" for p in people),
-        without(training, lacking),
+        without(replace(training, people={"ALS": len(names)}), lacking),
     )
 
 
@@ -107,10 +109,13 @@ def main() -> None:
             cohort, seed = stated_cohort(given.cohort)
             norms = norms_of_cohort(cohort, seed)
         else:
-            cohort, seed = simulated_cohort(given.seed, PATIENTS, 0), given.seed
+            # The same world as that of the risk beside them.
+            cohort, seed = simulated_cohort(PATIENTS, 0, given.seed)[0], given.seed
             norms = bundled_norms()
         check_norms(given, path, norms)
         found = choose_references(cohort, norms, training_of(cohort, seed, norms))
+        if not given.cohort:
+            found = replace(found, outcomes=OUTCOMES)
         write_model(path, KIND, found.training, content_of(found))
         keep_norms(given, path, norms)
         print(f"Wrote {len(found.names)} patients, {len(COLUMNS)} values each: {path.name}")

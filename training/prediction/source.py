@@ -33,10 +33,16 @@ NORMS_NAME = "norms.json"
 """Beside the models of a cohort."""
 
 
-def parser_of(description: str, kind: str, seed: int) -> argparse.ArgumentParser:
+def parser_of(
+    description: str, kind: str, seed: int, cohort: bool = True
+) -> argparse.ArgumentParser:
     """Return the arguments of every command that fits the model of a kind."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
-    parser.add_argument("--cohort", type=Path, help="tables of a cohort instead of simulated ones")
+    parser.set_defaults(cohort=None)
+    if cohort:
+        parser.add_argument(
+            "--cohort", type=Path, help="tables of a cohort instead of simulated ones"
+        )
     parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument(
         "--out", type=Path,

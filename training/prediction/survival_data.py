@@ -1,4 +1,4 @@
-"""Patients for the survival model: predictors of the first visit, and times.
+"""Patients for the survival model: predictors of every visit, and times from it.
 
 A clinic's scanner is unknown to the norms that come along. Every site's patients are therefore
 scored by norms of the controls of the other sites, as they will be in use.
@@ -24,6 +24,7 @@ from ..cohort.scenario import Scenario
 from ..cohort.simulate import simulate
 from ..cohort.truth import Truth
 from .survival_fit import Times
+from .survival_world import FOLLOW, Outcomes, draw_outcomes, with_outcomes
 
 KEYS = tuple(dict.fromkeys(key for feature in FEATURES for key in feature.keys))
 LEAST_SITES = 3
@@ -37,18 +38,19 @@ ERRORS = Path(__file__).parents[1] / "cohort" / "imaging_errors.json"
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """Patients with ALS whose follow-up is known, n of them.
+    """Visits of patients with ALS whose follow-up is known, n of them.
 
     Attributes
     ----------
     records : list of PersonRecord
-        The site left out: norms of other people know others by the same name.
+        As known at the visit, which is the last one. The site is left out: norms of other people
+        know others by the same name.
     values : PredictorValues
     times : Times
     norms : str
         How the images were scored.
     scored_by : list of (Norms or None)
-        Of each patient.
+        Of each visit.
     left_out : int
         Patients without time of onset or follow-up.
     """
@@ -64,31 +66,59 @@ class Patients:
         return len(self.records)
 
     @property
+    def people(self) -> int:
+        """Number of patients."""
+        return len(np.unique(self.times.person))
+
+    def take(self, rows: np.ndarray) -> Patients:
+        """Return some of the visits."""
+        values = self.values
+        return replace(
+            self,
+            records=[self.records[k] for k in rows],
+            values=PredictorValues(
+                values.raw[rows], values.sd[rows], tuple(values.reasons[k] for k in rows)
+            ),
+            times=self.times.take(rows),
+            scored_by=[self.scored_by[k] for k in rows],
+        )
+
+    @property
     def own_norms(self) -> bool:
         """Whether the images were scored by norms of the cohort's own controls."""
         return BUNDLED not in self.norms
 
 
 def simulated_cohort(
-    patients: int, controls: int, seed: int, scenario: Scenario | None = None
-) -> tuple[Cohort, Truth, str]:
-    """Simulate first visits with the measured errors of the segmentation, if there are any.
+    patients: int,
+    controls: int,
+    seed: int,
+    scenario: Scenario | None = None,
+    follow: float = FOLLOW,
+    exact: bool = False,
+) -> tuple[Cohort, Truth, Outcomes, str]:
+    """Simulate visits with the measured errors of the segmentation, if there are any.
+
+    With ``exact`` the configured errors are taken, which a scenario can switch off.
 
     Returns
     -------
     Cohort, Truth
+    Outcomes
+        Of the world of ``survival_world``, which the cohort has too.
     str
         Which errors of measurement, for people.
     """
-    errors = ERRORS if ERRORS.is_file() else None
-    config = load_config().with_values(visits__follow_ups=0)
+    errors = ERRORS if ERRORS.is_file() and not exact else None
+    config = load_config()
     cohort, truth = simulate(config, controls, patients, 0, seed, scenario, errors)
+    outcomes = draw_outcomes(config, truth.latent, seed, follow)
     words = "measured on the real segmentation" if errors else "as configured, not yet measured"
-    return cohort, truth, words
+    return with_outcomes(cohort, truth.latent, outcomes), truth, outcomes, words
 
 
 def patients_of(cohort: Cohort) -> Patients:
-    """Return the patients with ALS whose follow-up is known.
+    """Return the visits of patients with ALS whose follow-up is known, before its end.
 
     Raises
     ------
@@ -116,9 +146,10 @@ def patients_of(cohort: Cohort) -> Patients:
     for record in usable:
         check(record)
     norms, words = _norms(few)
-    used = [norms.get(record.site or "", norms[""]) for record in usable]
-    bare = [replace(record, site=None) for record in usable]
-    return Patients(bare, _scored(bare, used), _times(usable), words, used,
+    seen = [(person, number) for person, record in enumerate(usable) for number in _before(record)]
+    used = [norms.get(usable[person].site or "", norms[""]) for person, _ in seen]
+    bare = [replace(usable[person].until(number), site=None) for person, number in seen]
+    return Patients(bare, _scored(bare, used), _times(usable, seen), words, used,
                     len(ids) - len(usable))  # fmt: skip
 
 
@@ -128,13 +159,24 @@ def _followed(record: PersonRecord) -> bool:
     return known and 0 < first < last
 
 
-def _times(records: list[PersonRecord]) -> Times:
-    cause = [CAUSES.index(r.event) if r.event in CAUSES else -1 for r in records]
+def _before(record: PersonRecord) -> list[int]:
+    """Return the numbers of the visits before the end of the follow-up; the first is one."""
+    start, end = float(record.months_since_onset or 0.0), float(record.survival_months or 0.0)
+    visits = enumerate(record.visits, start=1)
+    return [number for number, v in visits if number == 1 or start + (v.months or 0.0) < end]
+
+
+def _times(records: list[PersonRecord], seen: list[tuple[int, int]]) -> Times:
+    whose = [records[person] for person, _ in seen]
+    months = [records[person].visits[number - 1].months or 0.0 for person, number in seen]
+    cause = np.array([CAUSES.index(r.event) if r.event in CAUSES else -1 for r in whose])
     return Times(
-        np.array([r.months_since_onset for r in records], dtype=float),
-        np.array([r.survival_months for r in records], dtype=float),
-        np.array(cause) >= 0,
-        np.array(cause),
+        np.array([r.months_since_onset for r in whose], dtype=float) + np.array(months),
+        np.array([r.survival_months for r in whose], dtype=float),
+        cause >= 0,
+        cause,
+        np.array([person for person, _ in seen]),
+        np.array([number > 1 for _, number in seen]),
     )
 
 

@@ -30,6 +30,7 @@ EXAMPLE = """{
   "c9orf72": null,
   "riluzole": "yes",
   "definite_ee": "no",
+  "intracranial_mm3": null,
   "visits": [
     {"session": "ses-01", "months": 0, "alsfrs": [3, 4, 3, 4, 4, 4, 4, 3, 3, 4, 4, 4],
      "gastrostomy": "no", "fvc": 84, "niv": "no", "exam": null},
@@ -37,7 +38,8 @@ EXAMPLE = """{
      "gastrostomy": "no", "fvc": 78, "niv": "no", "exam": null}
   ]
 }"""
-"""``exam``: folder of results of ``brainstem-als segment``, relative to the file."""
+"""``exam``: folder of results of ``brainstem-als segment``, relative to the file;
+``intracranial_mm3``: for exams that do not show the whole head."""
 _STYLE = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -83,9 +85,9 @@ def predict(
         from datetime import date
 
         from ..imaging.staging import staged_output
+        from ..prediction.models import read_models
         from ..prediction.person_file import read_person
         from ..prediction.predict import predict as predict_person
-        from ..prediction.predict import read_models
         from ..prediction.prediction_json import prediction_text
         from ..prediction.report_html import report_html
 

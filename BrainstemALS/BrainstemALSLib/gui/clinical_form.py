@@ -57,8 +57,15 @@ class ClinicalForm:
             ("bulbar", _("bulbar")),
             ("respiratory", _("respiratory")),
         )
+        diagnoses = (
+            ("", _("not given")),
+            ("ALS", _("ALS")),
+            ("MIMIC", _("a disease that resembles ALS")),
+            ("HC", _("healthy")),
+        )
         answers = (("", "–"), ("yes", _("yes")), ("no", _("no")))
-        self._combos = {"onset": ui.onsetCombo}
+        self._combos = {"group": ui.groupCombo, "onset": ui.onsetCombo}
+        choices.fill(ui.groupCombo, diagnoses, self._chooser("group"))
         choices.fill(ui.onsetCombo, onsets, self._chooser("onset"))
         for name in FLAGS:
             self._combos[name] = getattr(ui, f"{name}Combo")
@@ -72,6 +79,7 @@ class ClinicalForm:
                 spin.keyboardTracking = False
                 spin.valueChanged.connect(lambda *_args, row=row: self._entered(row))
         ui.onsetDateEdit.editingFinished.connect(self._date_entered)
+        ui.intracranialSpin.editingFinished.connect(self._head_entered)
         ui.loadPersonButton.clicked.connect(self._load)
         ui.savePersonButton.clicked.connect(self._save)
 
@@ -152,6 +160,15 @@ class ClinicalForm:
                 )
             parameters.months_since_onset = months
             self._ui.onsetDateEdit.text = ""
+
+    def _head_entered(self) -> None:
+        """Say at once what the prediction would refuse."""
+        from ..prediction.head_size import MM3_A_ML, entered_volume
+
+        volume = self._ui.intracranialSpin.value
+        if volume:
+            with self._messages.refusals():
+                entered_volume(MM3_A_ML * volume, None, _("Head (ICV)"))
 
     # Records.
 

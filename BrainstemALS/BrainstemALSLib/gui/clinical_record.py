@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .parameters import NOT_GIVEN, VisitParameters, alsfrs_ratings
 FLAGS = ("ftd", "c9orf72", "riluzole", "definite_ee", "gastrostomy", "niv")
 _OF_VISIT = ("gastrostomy", "niv")
 _DAYS_A_MONTH = 30.4375
+_MM3_A_ML = 1000
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,12 @@ def person_json(parameters: VisitParameters) -> dict[str, Any]:
         "participant": parameters.subject_code,
         "age": round(parameters.age - span / 12.0, 2) if parameters.age else None,
         "sex": parameters.sex,
+        "group": parameters.group,
         "onset": parameters.onset,
         "months_since_onset": _months(parameters.months_since_onset, span),
         "diagnostic_delay": _months(parameters.diagnostic_delay, 0.0),
         **{name: getattr(parameters, name) for name in FLAGS if name not in _OF_VISIT},
+        **_head_json(parameters),
     }
     if None not in (person["age"], person["months_since_onset"]):
         person["onset_age"] = round(person["age"] - person["months_since_onset"] / 12.0, 2)
@@ -188,10 +192,25 @@ def _lasting(person: Mapping[str, Any], now: float) -> dict[str, Any]:
     return {
         **({"age": round(age + now / 12.0)} if age is not None else {}),
         "sex": person.get("sex") or "",
+        "group": person.get("group") or "",
         "onset": person.get("onset") or "",
         "months_since_onset": NOT_GIVEN if since is None else round(since + now, 1),
         "diagnostic_delay": NOT_GIVEN if delay is None else float(delay),
+        "intracranial_ml": round((person.get("intracranial_mm3") or 0) / _MM3_A_ML),
+        "intracranial_sd_ml": ceil((person.get("intracranial_sd_mm3") or 0) / _MM3_A_ML),
+        "intracranial_wins": _word(person.get("intracranial_wins")) == "yes",
         **{name: _word(person.get(name)) for name in FLAGS if name not in _OF_VISIT},
+    }
+
+
+def _head_json(parameters: VisitParameters) -> dict[str, Any]:
+    """Return the intracranial volume that was entered; nothing where there is none."""
+    if not parameters.intracranial_ml:
+        return {}
+    return {
+        "intracranial_mm3": _MM3_A_ML * parameters.intracranial_ml,
+        "intracranial_sd_mm3": _MM3_A_ML * parameters.intracranial_sd_ml or None,
+        "intracranial_wins": "yes" if parameters.intracranial_wins else None,
     }
 
 

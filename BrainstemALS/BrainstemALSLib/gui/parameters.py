@@ -27,11 +27,13 @@ class VisitParameters:
     in years, 0 for not given; ``sex`` is ``F``, ``M`` or empty, as in BIDS; ``alsfrs1`` to
     ``alsfrs12`` are the ratings of the ALSFRS-R, -1 for not rated. ``seconds_spent`` is the time an
     expert has worked on ``segmentation`` since it was made or last approved.
-    What only a prediction reads: ``onset`` is a word of ``prediction.person_file.ONSETS``;
-    ``months_since_onset``, until this visit, and ``diagnostic_delay`` are -1 for not given; ``fvc``
-    is in per cent predicted, 0 for not given; ``ftd`` to ``niv`` are ``yes``, ``no`` or empty;
-    ``earlier_visits`` is the JSON of ``clinical_record.Earlier``; ``prior`` is the share of ALS, in
-    per cent, among those who are asked about.
+    What only a prediction reads: ``group`` is a word of ``prediction.person_file.GROUPS`` and
+    ``onset`` of its ``ONSETS``; ``months_since_onset``, until this visit, and ``diagnostic_delay``
+    are -1 for not given; ``fvc`` is in per cent predicted, 0 for not given; ``intracranial_ml`` and
+    its standard deviation are 0 for not given, and ``intracranial_wins`` takes it where an exam has
+    its own; ``ftd`` to ``niv`` are ``yes``, ``no`` or empty; ``earlier_visits`` is the JSON of
+    ``clinical_record.Earlier``; ``prior`` is the share of ALS, in per cent, among those who are
+    asked about.
     """
 
     t1: slicer.vtkMRMLScalarVolumeNode
@@ -56,10 +58,14 @@ class VisitParameters:
     alsfrs10: Rating = NOT_RATED
     alsfrs11: Rating = NOT_RATED
     alsfrs12: Rating = NOT_RATED
+    group: str
     onset: str
     months_since_onset: Months = NOT_GIVEN
     diagnostic_delay: Months = NOT_GIVEN
     fvc: Annotated[int, WithinRange(0, HIGHEST_FVC)] = 0
+    intracranial_ml: Annotated[int, WithinRange(0, 9999)] = 0
+    intracranial_sd_ml: Annotated[int, WithinRange(0, 999)] = 0
+    intracranial_wins: bool
     ftd: str
     c9orf72: str
     riluzole: str

@@ -26,6 +26,7 @@ _STYLES = {
     "none": "font-weight:600;margin:4px 0",
     "dim": _DIM,
     "src": _DIM,
+    "lim": "font-size:small;margin:2px 0 2px -24px",
     "sim": "background-color:#fff3d6;color:#7a4f00;font-weight:600",
 }
 _HEADINGS = {
@@ -102,6 +103,8 @@ def notice(answer: Mapping[str, Any]) -> str:
     said = [_(RESEARCH_USE), _("Not for diagnosis.")]
     if answer["simulated"]:
         said.append(_("Trained on simulated cohort: how well it does on real people is not known."))
+    if answer["simulated_norms"]:
+        said.append(_("Images are scored by simulated norms."))
     return f"<b>{escape(' '.join(said))}</b>"
 
 

@@ -55,7 +55,8 @@ class StageSection:
         self._view = PredictionView(ui)
         self._of: tuple[str, object] | None = None  # the inputs of the answer
         self._asked: tuple[str, object] | None = None  # those of the job that runs
-        self._said = ""
+        self._job: Job | None = None
+        self._said = self._step = ""
         self._coloured: object | None = None
         self.answer: dict[str, Any] | None = None
         ui.reportFolderEdit.currentPath = settings.remembered("report")
@@ -63,6 +64,7 @@ class StageSection:
             lambda *_: settings.remember("report", ui.reportFolderEdit.currentPath)
         )
         ui.predictButton.clicked.connect(self._predict)
+        ui.predictCancelButton.clicked.connect(self._cancel)
         ui.evidenceButton.toggled.connect(self._show_evidence)
         ui.exportReportButton.clicked.connect(self._export)
         ui.evidenceLabel.visible = False
@@ -78,9 +80,13 @@ class StageSection:
         self._ui.predictButton.enabled = not reason
         self._ui.stageLabel.text = reason or self._said
         self._ui.stageLabel.visible = bool(self._ui.stageLabel.text)
+        running = self._asked is not None
+        self._ui.predictProgressBar.visible = running
+        self._ui.predictCancelButton.enabled = running and self._jobs.running is self._job
 
     def clear(self, said: str = "") -> None:
-        """Show no prediction; the structures have their own colours again."""
+        """Show no prediction, and stop one that runs; the structures have their own colours."""
+        self._cancel()
         self._ui.evidenceButton.checked = False
         self._hide_evidence()
         self.answer = self._of = None
@@ -100,8 +106,8 @@ class StageSection:
         """Why there can be no prediction; empty where there can."""
         visit = self._visit
         if self._asked is not None:
-            return _("Predicting ...")
-        if visit.result is None:
+            return self._step
+        if visit.result is None or visit.parameters is None:
             return _("Segment the T1 first: a prediction starts from a measured exam.")
         if visit.outcome is None:
             return _("The record of this result can't be read: segment again.")
@@ -147,11 +153,28 @@ class StageSection:
                     self._said = _("An input changed meanwhile: predict again.")
                 self.update()
 
-            self._asked = inputs
-            self._jobs.start(
-                Job("predict", params, folder, _no_arrays(), finished, self._failed, self._stopped)
-            )
+            self._asked, self._step = inputs, _("Predicting ...")
+            self._ui.predictProgressBar.value = 0
+            self._job = Job(
+                "predict", params, folder, _no_arrays(), finished, self._failed, self._stopped,
+                self._progress,
+            )  # fmt: skip
+            self._jobs.start(self._job)
             self.update()
+
+    def _progress(self, fraction: float, text: str) -> None:
+        if self._asked is not None and text:
+            self._step = _("Predicting: {what} ...").format(what=text)
+            self._ui.stageLabel.text = self._step
+        self._ui.predictProgressBar.value = round(100 * fraction)
+
+    def _cancel(self, *_args: object) -> None:
+        """Stop the prediction as a segmentation is stopped; one that another job waits for ends."""
+        if self._asked is None or self._jobs.running is not self._job:
+            return
+        self._ui.predictCancelButton.enabled = False
+        self._step = self._ui.stageLabel.text = _("Cancelling")
+        self._jobs.cancel()
 
     def _failed(self, refusal: BrainstemALSError) -> None:
         self._asked = None
@@ -161,6 +184,7 @@ class StageSection:
 
     def _stopped(self) -> None:
         self._asked = None
+        self._said = _("The prediction was cancelled.")
         self.update()
 
     # Where the evidence sits.
@@ -249,6 +273,8 @@ def _evidence_text(answer: dict[str, Any]) -> str:
     ]
     if answer["simulated"]:
         said.append(_("Trained on simulated cohort."))
+    elif answer["simulated_norms"]:
+        said.append(_("Images are scored by simulated norms."))
     return " ".join(said)
 
 

@@ -50,6 +50,17 @@ REASONS = {
     ),
 }
 
+IN_SHORT = {
+    "norms-quality": "a measurement is bad",
+    "norms-value": "a measure is missing",
+    "norms-age-missing": "the age is missing",
+    "norms-age": "the age is outside the norms",
+    "norms-sex": "the norms do not know this sex",
+    "norms-icv-missing": "the intracranial volume is missing",
+    "norms-icv": "the intracranial volume is far from those of the norms",
+}
+"""Codes of ``REASONS`` where many measures are spoken of at once."""
+
 
 def reasons(
     model: Model,

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
-from ..norms.reasons import REASONS
+from ..norms.reasons import IN_SHORT, REASONS
 from ..norms.score import Norms
 from .classification_model import (
     QUESTIONS,
@@ -25,8 +25,10 @@ from .classification_model import (
     known_norms,
     read_classifiers,
 )
-from .features import FEATURES, NAMES, features_of
-from .records import PersonRecord, VisitRecord
+from .features import FEATURES, NAMES, FeatureValues, features_of
+from .measurement import MeasurementError, read_measurement
+from .parts import Contribution, around
+from .records import PersonRecord, VisitRecord, age_at
 
 LEVEL = 0.95
 DRAWS, LEAST_DRAWS = 1000, 100
@@ -40,28 +42,6 @@ _NUMBERS = (
 )
 # Why a feature has no z-score, where no other feature could have one.
 _OF_PERSON = ("norms-age-missing", "norms-age", "norms-sex", "norms-icv-missing", "norms-icv")
-
-
-@dataclass(frozen=True)
-class Contribution:
-    """What one feature adds to the log-odds, against the average healthy person.
-
-    Attributes
-    ----------
-    feature, label : str
-        Name, and words.
-    z : float
-        The feature: SDs from what is expected at this age, sex and head size.
-    log_odds, low, high : float
-        With the limits of the interval; above 0 speaks for ALS.
-    """
-
-    feature: str
-    label: str
-    z: float
-    log_odds: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -89,7 +69,7 @@ class Classification:
         Log-odds of the average healthy person; with all contributions it adds up to the log-odds
         of ``probability``.
     contributions : tuple of Contribution
-        In the order of ``features.FEATURES``.
+        Against the average healthy person, above 0 for ALS; in the order of ``features.FEATURES``.
     used : str or None
         Of ``SETS``: all features, or volumes alone.
     distance : float or None
@@ -123,6 +103,7 @@ def classify(
     visit: VisitRecord | None = None,
     *,
     models: Classifiers | None = None,
+    measurement: MeasurementError | None = None,
     question: str = "healthy",
     prior: float | None = None,
     level: float = LEVEL,
@@ -140,6 +121,8 @@ def classify(
         The last one with images by default.
     models : Classifiers, optional
         The bundled ones by default.
+    measurement : MeasurementError, optional
+        The bundled one by default.
     question : str
         Of ``QUESTIONS``.
     prior : float, optional
@@ -178,7 +161,7 @@ def classify(
     if visit is None or not visit.has_images:
         findings.append(_no("no-images", "there are no measures of images", "Segment the exam."))
         return answer()
-    age = None if person.age is None else person.age + (visit.months or 0.0) / 12.0
+    age = age_at(person, visit)
     youngest, oldest = models.ages
     if age is None or not youngest <= age <= oldest:
         said = "the age is missing" if age is None else f"the age of {age:.1f} years is outside"
@@ -204,12 +187,12 @@ def classify(
     if distance > model.domain.unusual:
         text = "fewer than 1 in 100 people of the training had measures as unusual as these"
         findings.append(_warn("unusual", text, "Look at the segmentation before the number."))
-    sampled = _sampled(model, z[0], values.sd[0, columns], draws, seed)
+    sampled = _sampled(model, measurement or read_measurement(), values, columns, draws, seed)
     tail = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
     parts = model.contributions(z)[0]
     evidence = float(model.baseline() + parts.sum() - logit(model.prevalence))
-    low, high = _around(parts, np.quantile(sampled.contributions, tail, axis=0))
-    limits = _around(evidence, np.quantile(sampled.log_odds, tail) - logit(model.prevalence))
+    low, high = around(parts, np.quantile(sampled.contributions, tail, axis=0))
+    limits = around(evidence, np.quantile(sampled.log_odds, tail) - logit(model.prevalence))
     if limits[0] < 0.0 < limits[1]:
         text = "the images may speak for ALS or against it: the interval holds both"
         findings.append(Finding("classification-undecided", "info", text, "Decide without them."))
@@ -221,7 +204,7 @@ def classify(
         evidence_low=float(limits[0]), evidence_high=float(limits[1]),
         baseline=float(model.baseline(prior)), used=used, distance=distance,
         contributions=tuple(
-            Contribution(name, _LABELS[name], *map(float, row))
+            Contribution(name, _LABELS[name], *map(float, row), imaging=True)
             for name, *row in zip(model.features, z[0], parts, low, high, strict=True)
         ),
     )  # fmt: skip
@@ -235,16 +218,15 @@ class _Sampled:
     contributions: np.ndarray
 
 
-def _sampled(model: Classifier, z: np.ndarray, sd: np.ndarray, draws: int, seed: int) -> _Sampled:
+def _sampled(
+    model: Classifier, measurement: MeasurementError, values: FeatureValues, columns: list[int],
+    draws: int, seed: int,
+) -> _Sampled:  # fmt: skip
     rng = np.random.default_rng(seed)
     intercepts, slopes = model.drawn(draws, rng)
-    parts = model.contributions(model.measured_again(z, sd, draws, rng), slopes)
+    again = measurement.drawn(values, draws, rng)[:, 0, columns]
+    parts = model.contributions(again, slopes)
     return _Sampled(model.offset + model.slope * intercepts + parts.sum(axis=1), parts)
-
-
-def _around(value: np.ndarray | float, limits: np.ndarray) -> tuple:
-    """Return limits that hold the value: an asymmetry near 0 can only be measured larger again."""
-    return np.minimum(limits[0], value), np.maximum(limits[1], value)
 
 
 def _usable_set(
@@ -263,14 +245,7 @@ def _reason(missing: list[str], reasons: dict[str, str], none_left: bool) -> Fin
     codes = {reasons.get(name, "") for name in missing} - {""}
     of_person = [code for code in _OF_PERSON if code in codes]
     if none_left and of_person:
-        texts = {
-            "norms-age-missing": "the age is missing",
-            "norms-age": "the age is outside the norms",
-            "norms-sex": "the norms do not know this sex",
-            "norms-icv-missing": "the intracranial volume is missing",
-            "norms-icv": "the intracranial volume is far from those of the norms",
-        }
-        return _no("missing", texts[of_person[0]], REASONS[of_person[0]][1])
+        return _no("missing", IN_SHORT[of_person[0]], REASONS[of_person[0]][1])
     names = ", ".join(_LABELS[name] for name in missing)
     bad = "norms-quality" in codes
     text = f"{'bad or ' if bad else ''}missing: {names}"

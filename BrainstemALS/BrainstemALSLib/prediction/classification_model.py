@@ -25,7 +25,15 @@ from scipy.special import logit
 
 from ..norms.score import Norms
 from .features import FEATURES
-from .model_files import Training, bundled, read_model
+from .model_files import (
+    Training,
+    bundled,
+    lower_rows,
+    matrix_of,
+    read_model,
+    row_of,
+    row_text,
+)
 
 KIND = "classification"
 QUESTIONS = {
@@ -37,7 +45,6 @@ QUESTIONS = {
 SETS = ("all", "volumes")
 """All features, or volumes alone: many exams have no diffusion images."""
 PATIENTS = "ALS"
-_SIZES = {feature.name for feature in FEATURES if feature.size}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +92,6 @@ class Classifier:
         Calibration.
     prevalence : float
         Share of patients in training.
-    error : numpy.ndarray, shape (p, p)
-        Covariance of the features' errors, each divided by the SD that exam and norms state for
-        it: what is unsure of a scanner is shared by features, and is stated with caution where
-        norms know few scanners. Learned from simulated people who were measured twice, with and
-        without scanner and error; the identity where there were none.
     domain : Domain
     """
 
@@ -102,7 +104,6 @@ class Classifier:
     offset: float
     slope: float
     prevalence: float
-    error: np.ndarray
     domain: Domain
 
     @cached_property
@@ -146,29 +147,10 @@ class Classifier:
 
     def drawn(self, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return intercepts (draws,) and slopes (draws, s) as they might have been fitted."""
-        found = _normal(self.covariance, draws, rng)
+        size, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(np.maximum(size, 0.0))
+        found = rng.standard_normal((draws, len(root))) @ root.T
         return self.intercept + found[:, 0], self.slopes + found[:, 1:]
-
-    def measured_again(
-        self, z: np.ndarray, sd: np.ndarray, draws: int, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Return features (draws, p) as another measurement might have had them.
-
-        Parameters
-        ----------
-        z, sd : numpy.ndarray, shape (p,)
-            As ``features.FeatureValues`` has them, this model's features only.
-        """
-        again = z + sd * _normal(self.error, draws, rng)
-        sizes = [name in _SIZES for name in self.features]
-        again[:, sizes] = np.abs(again[:, sizes])
-        return again
-
-
-def _normal(covariance: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    size, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(size, 0.0))
-    return rng.standard_normal((draws, len(root))) @ root.T
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,16 +274,15 @@ def _record(model: Classifier) -> dict[str, Any]:
         "intercept": model.intercept,
         "calibration": {"offset": model.offset, "slope": model.slope},
         "curves": [
-            {"feature": name, "reference": at, "knots": _short(k), "values": _short(v)}
+            {"feature": name, "reference": at, "knots": row_text(k), "values": row_text(v)}
             for name, at, k, v in zip(
                 model.features, model.reference, model.knots, model.values, strict=True
             )
         ],
-        "covariance_lower": _packed(model.covariance),
-        "error_lower": _packed(model.error),
+        "covariance_lower": lower_rows(model.covariance),
         "domain": {
-            "centres": [_short(row) for row in domain.centres],
-            "precision_lower": _packed(domain.precision),
+            "centres": [row_text(row) for row in domain.centres],
+            "precision_lower": lower_rows(domain.precision),
             "unusual": domain.unusual,
             "outside": domain.outside,
         },
@@ -313,39 +294,17 @@ def _model(record: Mapping[str, Any]) -> Classifier:
     return Classifier(
         tuple(c["feature"] for c in curves),
         np.array([c["reference"] for c in curves]),
-        tuple(np.array(_numbers(c["knots"])) for c in curves),
-        tuple(np.array(_numbers(c["values"])) for c in curves),
+        tuple(row_of(c["knots"]) for c in curves),
+        tuple(row_of(c["values"]) for c in curves),
         record["intercept"],
-        _unpacked(record["covariance_lower"]),
+        matrix_of(record["covariance_lower"]),
         record["calibration"]["offset"],
         record["calibration"]["slope"],
         record["prevalence"],
-        _unpacked(record["error_lower"]),
         Domain(
-            np.array([_numbers(row) for row in domain["centres"]]),
-            _unpacked(domain["precision_lower"]),
+            np.array([row_of(row) for row in domain["centres"]]),
+            matrix_of(domain["precision_lower"]),
             domain["unusual"],
             domain["outside"],
         ),
     )
-
-
-def _short(values: np.ndarray) -> str:
-    """Numbers of a row on one line: a list would take a line a number."""
-    return " ".join(f"{v:.6g}" for v in values)
-
-
-def _numbers(text: str) -> list[float]:
-    return [float(v) for v in text.split()]
-
-
-def _packed(matrix: np.ndarray) -> list[str]:
-    """Rows of the lower triangle of a symmetric matrix."""
-    return [_short(row[: k + 1]) for k, row in enumerate(matrix)]
-
-
-def _unpacked(rows: list[str]) -> np.ndarray:
-    lower = np.zeros((len(rows), len(rows)))
-    for k, row in enumerate(rows):
-        lower[k, : k + 1] = _numbers(row)
-    return lower + np.tril(lower, -1).T

@@ -1,19 +1,17 @@
 """Why: contributions in one form, how steady they are, and what would be if a value were average.
 
 Contributions are log-odds against the average person of a model's training. How steady they are is
-the share of draws of the measurement (``features.drawn``: segmentation, and what norms leave open)
-in which they keep their sign, and their place among the largest. A "what if" asks the models again
-with one value at the average of healthy people of that age; it tells how a model works, not what a
-treatment would do.
+the share of draws of the measurement (``measurement``: segmentation, scanner, norms) in which they
+keep their sign, and their place among the largest. A "what if" asks the models again with one value
+at the average of healthy people of that age; it tells how a model works, not what a treatment would
+do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ..imaging.finding import Finding
 from .classification import Classification, classify
@@ -22,14 +20,15 @@ from .explain_map import Evidence, evidence_of
 from .explain_reference import Neighbour, nearest
 from .features import FEATURES
 from .norms_once import NormsOnce
+from .parts import Contribution
 from .records import PersonRecord, VisitRecord
 from .stage import LEVEL as STAGE_LEVEL
 from .stage import StagePrediction, predict_stage
 from .survival import predict_survival
-from .survival_result import SurvivalPrediction
+from .survival_result import CONTRIBUTION_LEVEL, SurvivalPrediction
 
 if TYPE_CHECKING:
-    from .predict import Models
+    from .models import Models
 
 LARGEST = 3
 """Contributions that are looked at as the largest, and values that a "what if" is asked of."""
@@ -41,7 +40,7 @@ Interval = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Contribution:
+class Reason(Contribution):
     """What one predictor adds to one part, against the average person of its training.
 
     Attributes
@@ -49,25 +48,15 @@ class Contribution:
     part : str
         ``classification`` (above 0: for ALS, against the average healthy person), ``stage`` (a
         higher stage) or ``survival`` (the event sooner), both against the average patient.
-    name, label : str
-    log_odds, low, high : float
-        With the interval of what measurement and fit leave open.
     level : float
-        Of the interval.
-    imaging : bool
+        Of the interval of what measurement and fit leave open.
     same_sign, same_place : float or None
         Share of draws of the measurement in which the sign stays, and in which it stays among the
         ``LARGEST`` contributions of the part, or outside of them. None where no image is read.
     """
 
     part: str
-    name: str
-    label: str
-    log_odds: float
-    low: float
-    high: float
     level: float
-    imaging: bool
     same_sign: float | None
     same_place: float | None
 
@@ -91,7 +80,8 @@ class WhatIf:
     stage : tuple of float or None
         Mean King's stage (the stage's level).
     risk : tuple of float or None
-        Of the end point of survival within ``RISK_MONTHS`` (95 %).
+        Of the end point of survival within ``RISK_MONTHS`` (95 %); of a "what if" None also where
+        the outlook reads no image.
     """
 
     features: tuple[str, ...]
@@ -107,7 +97,7 @@ class Explanation:
 
     Attributes
     ----------
-    contributions : tuple of Contribution
+    contributions : tuple of Reason
         Part by part, the largest first.
     now : WhatIf
         The answers as they are, to compare with.
@@ -123,7 +113,7 @@ class Explanation:
         Why there is no reference patient.
     """
 
-    contributions: tuple[Contribution, ...]
+    contributions: tuple[Reason, ...]
     now: WhatIf
     what_ifs: tuple[WhatIf, ...]
     evidence: tuple[Evidence, ...]
@@ -132,7 +122,7 @@ class Explanation:
     findings: tuple[Finding, ...]
     nobody: tuple[Finding, ...] = ()
 
-    def of(self, part: str) -> tuple[Contribution, ...]:
+    def of(self, part: str) -> tuple[Reason, ...]:
         """Return the contributions to one part."""
         return tuple(one for one in self.contributions if one.part == part)
 
@@ -162,10 +152,15 @@ def explain(
         As it was for the classification.
     """
     draws = drawn_parts(person, visit, norms, models, classified, staged, survival)
-    contributions = (
-        *_contributions("classification", draws.get("classification"), _of_class(classified)),
-        *_contributions("stage", draws.get("stage"), _of_stage(staged, draws.get("stage"))),
-        *_contributions("survival", draws.get("survival"), _of_survival(survival)),
+    contributions = tuple(
+        reason
+        for part, answer, level in (
+            ("classification", classified, classified.level if classified else None),
+            ("stage", staged, STAGE_LEVEL),
+            ("survival", survival, CONTRIBUTION_LEVEL),
+        )
+        if answer is not None
+        for reason in _reasons(part, draws.get(part), answer.contributions, level)
     )
     now = WhatIf(
         (), "as measured", _probability(classified), _stage(staged), _risk(survival)
@@ -174,7 +169,7 @@ def explain(
     if visit is not None and norms is not None:
         wanted = _wanted(contributions)
         what_ifs = tuple(
-            _what_if(person, visit, norms, models, now, names, label, prior)
+            _what_if(person, visit, norms, models, now, names, label, prior, reads_images(survival))
             for names, label in wanted
         )
     evidence = ()
@@ -184,52 +179,33 @@ def explain(
     neighbours, nobody = (), ()
     if models.reference is not None:
         at = visit or person.visits[-1]
-        neighbours, nobody = nearest(person, at, norms, models.reference)
-    statement = models.reference.training.statement if models.reference else ""
-    statement = statement.replace("trained on", "from", 1)
+        neighbours, nobody = nearest(person, at, norms, models.reference, models.measurement)
+    statement = models.reference.statement if models.reference else ""
     return Explanation(
         contributions, now, what_ifs, evidence, neighbours, statement,
         tuple(_findings(contributions)), nobody,
     )  # fmt: skip
 
 
-Row = tuple[str, str, float, float, float, float, bool]
-"""Name, label, value, low, high, level, imaging."""
+def reads_images(survival: SurvivalPrediction | None) -> bool:
+    """Whether any image was read for the outlook; without one nothing of it would change."""
+    found = survival.contributions if survival is not None else ()
+    return any(one.imaging and one.value is not None for one in found)
 
 
-def _of_class(found: Classification | None) -> Iterator[Row]:
-    for one in found.contributions if found else ():
-        yield one.feature, one.label, one.log_odds, one.low, one.high, found.level, True
-
-
-def _of_stage(found: StagePrediction | None, draws: Draws | None) -> Iterator[Row]:
-    if found is None or draws is None:
-        return
-    tail = [(1 - STAGE_LEVEL) / 2, (1 + STAGE_LEVEL) / 2]
-    imaging = {feature.name for feature in FEATURES}
-    ends = np.quantile(draws.refitted, tail, axis=0)
-    for name, label, value in found.contributions:
-        low, high = ends[:, draws.names.index(name)]
-        yield name, label, value, float(low), float(high), STAGE_LEVEL, name in imaging
-
-
-def _of_survival(found: SurvivalPrediction | None) -> Iterator[Row]:
-    for one in found.contributions if found else ():
-        part = one.log_odds
-        if one.value is not None and None not in (part.value, part.low, part.high):
-            yield one.name, one.label, part.value, part.low, part.high, 0.95, one.imaging
-
-
-def _contributions(part: str, draws: Draws | None, rows: Iterator[Row]) -> Iterator[Contribution]:
-    ordered = sorted(rows, key=lambda row: -abs(row[2]))
-    for rank, (name, label, value, low, high, level, imaging) in enumerate(ordered):
+def _reasons(
+    part: str, draws: Draws | None, answered: Sequence[Contribution], level: float
+) -> Iterator[Reason]:
+    for rank, one in enumerate(sorted(answered, key=lambda c: -abs(c.log_odds))):
         sign = place = None
-        if draws is not None and imaging and name in draws.names:
-            sign, place = draws.steadiness(name, value, rank < LARGEST, LARGEST)
-        yield Contribution(part, name, label, value, low, high, level, imaging, sign, place)
+        # What was not measured cannot be measured otherwise.
+        measured = one.imaging and one.value is not None
+        if draws is not None and measured and one.name in draws.names:
+            sign, place = draws.steadiness(one.name, one.log_odds, rank < LARGEST, LARGEST)
+        yield Reason(**asdict(one), part=part, level=level, same_sign=sign, same_place=place)
 
 
-def _wanted(contributions: Sequence[Contribution]) -> list[tuple[tuple[str, ...], str]]:
+def _wanted(contributions: Sequence[Reason]) -> list[tuple[tuple[str, ...], str]]:
     """Which values a "what if" is asked of: the largest of imaging, then all of them."""
     for part in ("classification", "stage", "survival"):
         largest = [c for c in contributions if c.part == part and c.imaging][:LARGEST]
@@ -250,18 +226,27 @@ def _what_if(
     names: tuple[str, ...],
     label: str,
     prior: float | None,
+    with_images: bool,
 ) -> WhatIf:
     keys = [key for feature in FEATURES if feature.name in names for key in feature.keys]
     average = norms.finding_average(keys)
     probability = stage = risk = None
     if now.probability is not None:
         probability = _probability(
-            classify(person, average, visit, models=models.classification, prior=prior)
-        )
+            classify(
+                person, average, visit, models=models.classification,
+                measurement=models.measurement, prior=prior,
+            )
+        )  # fmt: skip
     if now.stage is not None:
-        stage = _stage(predict_stage(person, visit, average, models.stage))
-    if now.risk is not None and person.visits[0].has_images:
-        risk = _risk(predict_survival(person, models.survival, average))
+        stage = _stage(
+            predict_stage(
+                person, visit, average, models.stage, use_clinic=False,
+                measurement=models.measurement,
+            )
+        )  # fmt: skip
+    if now.risk is not None and with_images:
+        risk = _risk(predict_survival(person, models.survival, average, models.measurement))
     return WhatIf(names, label, probability, stage, risk)
 
 
@@ -272,17 +257,18 @@ def _probability(found: Classification | None) -> Interval | None:
 
 
 def _stage(found: StagePrediction | None) -> Interval | None:
-    return None if found is None else found.expected
+    mean = None if found is None else found.expected
+    return None if mean is None else (mean.value, mean.low95, mean.high95)
 
 
 def _risk(found: SurvivalPrediction | None) -> Interval | None:
     risk = (found.risks or {}).get(RISK_MONTHS) if found is not None else None
-    if risk is None or None in (risk.value, risk.low, risk.high):
+    if risk is None or None in (risk.value, risk.low95, risk.high95):
         return None
-    return risk.value, risk.low, risk.high
+    return risk.value, risk.low95, risk.high95
 
 
-def _findings(contributions: Sequence[Contribution]) -> Iterator[Finding]:
+def _findings(contributions: Sequence[Reason]) -> Iterator[Finding]:
     """Name the large contributions that another measurement might turn round."""
     for part, word in (
         ("classification", "for or against ALS"), ("stage", "for the stage"),

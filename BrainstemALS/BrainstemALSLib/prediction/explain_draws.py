@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .classification import Classification
-from .features import NAMES, FeatureValues, drawn, features_of
+from .features import NAMES, features_of
 from .norms_once import NormsOnce
 from .records import PersonRecord, VisitRecord
 from .stage import StagePrediction, clinical_predictors
@@ -16,7 +16,7 @@ from .survival_predictors import IMAGING, PREDICTORS, predictors_of, transform
 from .survival_result import SurvivalPrediction
 
 if TYPE_CHECKING:
-    from .predict import Models
+    from .models import Models
 
 DRAWS, SEED = 300, 81
 
@@ -30,13 +30,13 @@ class Draws:
     names : tuple of str
     measured : numpy.ndarray, shape (d, p)
         With the model as it is: only the measurement differs.
-    refitted : numpy.ndarray, shape (d, p)
-        What the fit leaves open differs too.
+    refitted : numpy.ndarray, shape (d, p), or None
+        What the fit leaves open differs too; of the classification only.
     """
 
     names: tuple[str, ...]
     measured: np.ndarray
-    refitted: np.ndarray
+    refitted: np.ndarray | None = None
 
     def steadiness(
         self, name: str, value: float, inside: bool, largest: int
@@ -76,31 +76,28 @@ def drawn_parts(
     rng = np.random.default_rng(SEED)
     if visit is not None:
         values = features_of([person], [visit], norms)
-        z = drawn(values, DRAWS, rng)[:, 0]
+        z = models.measurement.drawn(values, DRAWS, rng)[:, 0]
         if classified is not None and classified.probability is not None:
-            found["classification"] = _of_class(values, z, models, classified, rng)
+            found["classification"] = _of_class(z, models, classified, rng)
         if staged is not None and staged.probabilities is not None:
-            found["stage"] = _of_stage(person, visit, z, models, staged, rng)
+            found["stage"] = _of_stage(person, visit, z, models, staged)
     if survival is not None and survival.curve is not None:
         found["survival"] = _of_survival(person, norms, models, rng)
     return found
 
 
 def _of_class(
-    values: FeatureValues, z: np.ndarray, models: Models, answer: Classification,
-    rng: np.random.Generator,
-) -> Draws:  # fmt: skip
+    z: np.ndarray, models: Models, answer: Classification, rng: np.random.Generator
+) -> Draws:
     model = models.classification.models[answer.question, answer.used]
-    columns = [NAMES.index(name) for name in model.features]
-    measured = model.contributions(z[:, columns])
+    again = z[:, [NAMES.index(name) for name in model.features]]
     _, slopes = model.drawn(DRAWS, rng)
-    again = model.measured_again(values.z[0, columns], values.sd[0, columns], DRAWS, rng)
-    return Draws(model.features, measured, model.contributions(again, slopes))
+    return Draws(model.features, model.contributions(again), model.contributions(again, slopes))
 
 
 def _of_stage(
     person: PersonRecord, visit: VisitRecord, z: np.ndarray, models: Models,
-    answer: StagePrediction, rng: np.random.Generator,
+    answer: StagePrediction,
 ) -> Draws:  # fmt: skip
     model = models.stage.models[answer.images, answer.clinic]
     clinic = clinical_predictors(person, visit)
@@ -110,10 +107,7 @@ def _of_stage(
             for name in model.predictors
         ]
     )
-    coefficients = model.replicates[rng.integers(len(model.replicates), size=DRAWS)]
-    slopes = coefficients[:, -len(model.predictors) :]
-    x = model.standardised(table)
-    return Draws(tuple(model.predictors), x * model.beta, x * slopes)
+    return Draws(tuple(model.predictors), model.contributions(table))
 
 
 def _of_survival(
@@ -122,7 +116,5 @@ def _of_survival(
     model = models.survival
     values = predictors_of([person], norms)
     raw = np.repeat(values.raw, DRAWS, axis=0)
-    images = FeatureValues(values.raw[:, IMAGING], values.sd[:, IMAGING], values.reasons)
-    raw[:, IMAGING] = drawn(images, DRAWS, rng)[:, 0]
-    parts = model.standardised(transform(raw)) * model.beta
-    return Draws(PREDICTORS, parts, parts)
+    raw[:, IMAGING] = models.measurement.drawn(values.images, DRAWS, rng)[:, 0]
+    return Draws(PREDICTORS, model.standardised(transform(raw)) * model.beta)

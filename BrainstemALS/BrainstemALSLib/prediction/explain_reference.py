@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..imaging.finding import Finding
-from .features import NAMES, drawn, features_of
-from .model_files import Training, bundled, read_model
-from .records import PersonRecord, VisitRecord
+from .features import NAMES, features_of
+from .measurement import MeasurementError
+from .model_files import Training, bundled, read_model, row_of, row_text
+from .records import PersonRecord, VisitRecord, age_at
 
 if TYPE_CHECKING:
     from .norms_once import NormsOnce
@@ -55,6 +56,8 @@ class References:
         ``death``, ``niv``, ``tracheostomy`` or ``censored``.
     training : Training
         Whom they come from.
+    outcomes : str
+        How the outcomes of simulated ones came about, where not from the simulator itself.
     """
 
     names: tuple[str, ...]
@@ -64,6 +67,13 @@ class References:
     months_to_end: np.ndarray
     events: tuple[str, ...]
     training: Training
+    outcomes: str = ""
+
+    @property
+    def statement(self) -> str:
+        """Whom they come from, for people."""
+        said = self.training.statement.replace("trained on", "from", 1)
+        return f"{said}, {self.outcomes}" if self.outcomes else said
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,8 @@ class Neighbour:
         Root mean square difference of the values that both have, in standard deviations of the
         reference patients.
     low, high : float or None
-        95 % of the draws of the person's measurement; None without images.
+        95 % of the draws of the person's measurement, about the distance as it came out; None
+        without images.
     stays : float or None
         Share of these draws in which the patient is among the nearest.
     shared : int
@@ -113,7 +124,7 @@ def values_of(person: PersonRecord, visit: VisitRecord) -> np.ndarray:
     months = person.months_since_onset
     since = None if months is None else months + (visit.months or 0.0)
     known = {
-        "age": None if person.age is None else person.age + (visit.months or 0.0) / 12.0,
+        "age": age_at(person, visit),
         "bulbar_onset": None if person.onset is None else float(person.onset == "bulbar"),
         "log_months": None if since is None or since <= 0 else float(np.log(since)),
         "alsfrs": visit.total,
@@ -123,8 +134,9 @@ def values_of(person: PersonRecord, visit: VisitRecord) -> np.ndarray:
 
 
 def nearest(
-    person: PersonRecord, visit: VisitRecord, norms: NormsOnce | None, references: References
-) -> tuple[tuple[Neighbour, ...], tuple[Finding, ...]]:
+    person: PersonRecord, visit: VisitRecord, norms: NormsOnce | None, references: References,
+    measurement: MeasurementError,
+) -> tuple[tuple[Neighbour, ...], tuple[Finding, ...]]:  # fmt: skip
     """Return the nearest reference patients, the nearest first, or none and why."""
     if person.group not in (None, "ALS"):
         return _nobody("not-als", "Reference patients have ALS; this person has none",
@@ -132,13 +144,13 @@ def nearest(
     beside = values_of(person, visit)
     age = beside[CLINICAL.index("age")]
     if age < AGES[0] or age > AGES[1]:
-        return _nobody("age", f"The age of {age:.0f} years is outside that of reference patients",
+        return _nobody("age", f"The age of {age:.1f} years is outside that of reference patients",
                        f"They are compared from {AGES[0]:g} to {AGES[1]:g} years.")  # fmt: skip
     z = np.full((DRAWS + 1, len(NAMES)), np.nan)
     if norms is not None and visit.has_images:
         found = features_of([person], [visit], norms)
         z[0] = found.z[0]
-        z[1:] = drawn(found, DRAWS, np.random.default_rng(SEED))[:, 0]
+        z[1:] = measurement.drawn(found, DRAWS, np.random.default_rng(SEED))[:, 0]
     rows = np.column_stack([z, np.broadcast_to(beside, (len(z), len(beside)))])
     # (draws, references): the square of a difference is 0 where one of the two is not known.
     scaled, theirs = rows / references.scale, references.values / references.scale
@@ -163,7 +175,10 @@ def nearest(
                        "Check age, dates and ratings.")  # fmt: skip
     # Only images are drawn: without them nothing would seem unsure.
     drawn_too = bool(np.isfinite(z[0]).any())
-    ends = np.quantile(distance[1:, chosen], [0.025, 0.975], axis=0)
+    # Noise on noise only lengthens squares; what it adds on average is taken out again.
+    again = distance[1:, chosen] ** 2
+    again -= again.mean(axis=0) - distance[0, chosen] ** 2
+    ends = np.sqrt(np.maximum(np.quantile(again, [0.025, 0.975], axis=0), 0.0))
     stays = (order[1:, :, None] == np.array(chosen)).any(axis=1).mean(axis=0)
     found = tuple(
         _neighbour(
@@ -206,7 +221,8 @@ def content_of(references: References) -> dict[str, Any]:
     """Return the JSON content of ``read_references``: a patient a line."""
     return {
         "columns": list(COLUMNS),
-        "scale": " ".join(f"{v:.4g}" for v in references.scale),
+        "outcomes": references.outcomes,
+        "scale": row_text(references.scale, 4),
         "patients": [
             " ".join([name, stage or "-", event, f"{months:.1f}", *(_short(v) for v in values)])
             for name, stage, event, months, values in zip(
@@ -238,11 +254,12 @@ def read_references(path: Path | None = None) -> References:
     return References(
         tuple(row[0] for row in rows),
         np.array([[np.nan if v == "-" else float(v) for v in row[4:]] for row in rows]),
-        np.array([float(v) for v in content["scale"].split()]),
+        row_of(content["scale"]),
         tuple("" if row[1] == "-" else row[1] for row in rows),
         np.array([float(row[3]) for row in rows]),
         tuple(row[2] for row in rows),
         training,
+        content.get("outcomes", ""),
     )
 
 

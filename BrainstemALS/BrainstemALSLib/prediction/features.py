@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..norms.score import CENTRAL, Norms
-from .records import INTRACRANIAL, Key, PersonRecord, VisitRecord
+from .head_size import EnteredVolume
+from .records import INTRACRANIAL, Key, PersonRecord, VisitRecord, age_at
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,15 @@ class FeatureValues:
         Standard deviation of what measurement and norms leave open.
     reasons : tuple of dict
         Of each visit: name of a feature to the code of ``norms.reasons`` why it has none.
+    head : numpy.ndarray, shape (n, p), or None
+        What one standard deviation of a head size that somebody entered moves each feature by: one
+        error for all of them. It is part of ``sd``. None where no head size was entered.
     """
 
     z: np.ndarray
     sd: np.ndarray
     reasons: tuple[dict[str, str], ...]
+    head: np.ndarray | None = None
 
 
 def features_of(
@@ -111,17 +116,20 @@ def features_of(
     def column(values: list) -> np.ndarray:
         return np.array([nan if v is None else v for v in values], dtype=float)
 
-    age = column([_age(p, v) for p, v in zip(people, visits, strict=True)])
+    age = column([age_at(p, v) for p, v in zip(people, visits, strict=True)])
     sex = np.array([p.sex or "" for p in people], dtype=object)
     known = [p.site if p.simulated or not simulated else None for p in people]
     site = np.array([s or "" for s in known], dtype=object)
     heads = [_usable(v, INTRACRANIAL) for v in visits]
     icv = column([m.value if m else None for m in heads])
     icv_sd = column([m.sd if m else None for m in heads])
+    entered = np.array([isinstance(m, EnteredVolume) for m in heads])
+    larger = np.where(entered, icv + icv_sd, icv)
+    moved = np.zeros((n, len(FEATURES)))
     z, sd = np.full((n, len(FEATURES)), nan), np.full((n, len(FEATURES)), nan)
     reasons: list[dict[str, str]] = [{} for _ in range(n)]
     for place, feature in enumerate(FEATURES):
-        found, spread = [], []
+        found, spread, shifts = [], [], []
         for key in feature.keys:
             measures = [_usable(v, key) for v in visits]
             scores = norms.score_many(
@@ -133,6 +141,12 @@ def features_of(
             )  # fmt: skip
             found.append(scores.z)
             spread.append((scores.z_high - scores.z) / CENTRAL)
+            if entered.any():
+                again = norms.score_many(
+                    *key, column([m.value if m else None for m in measures]),
+                    age, sex, larger, site, column([m.sd if m else None for m in measures]), icv_sd,
+                )  # fmt: skip
+                shifts.append(again.z - scores.z)
             for row, code in enumerate(scores.reason):
                 if code:
                     bad = key in visits[row].measures and measures[row] is None
@@ -141,24 +155,9 @@ def features_of(
         z[:, place] = np.abs(mean) if feature.size else mean
         # Both sides share what is unsure of a norm and most of what is of an exam: no root of two.
         sd[:, place] = np.mean(spread, axis=0)
-    return FeatureValues(z, sd, tuple(reasons))
-
-
-def drawn(values: FeatureValues, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Return features as they might have been measured, shape (draws, n, p).
-
-    What is unsure of one exam's measures is drawn independently between features.
-    """
-    noise = rng.standard_normal((draws, *values.z.shape))
-    out = values.z + values.sd * noise
-    for place, feature in enumerate(FEATURES):
-        if feature.size:
-            out[..., place] = np.abs(out[..., place])
-    return out
-
-
-def _age(person: PersonRecord, visit: VisitRecord) -> float | None:
-    return None if person.age is None else person.age + (visit.months or 0.0) / 12.0
+        if shifts:
+            moved[:, place] = np.mean(shifts, axis=0)
+    return FeatureValues(z, sd, tuple(reasons), moved if entered.any() else None)
 
 
 def _usable(visit: VisitRecord, key: Key):

@@ -146,6 +146,29 @@ def bundled(kind: str) -> Path:
     return asset_path(f"{FOLDER}/{kind}.json")
 
 
+def row_text(values: np.ndarray, digits: int = 6) -> str:
+    """Return numbers on one line: a list in JSON would take a line a number."""
+    return " ".join(f"{v:.{digits}g}" for v in np.ravel(values))
+
+
+def row_of(text: str) -> np.ndarray:
+    """Return the numbers (n,) of ``row_text``."""
+    return np.array([float(v) for v in text.split()])
+
+
+def lower_rows(matrix: np.ndarray) -> list[str]:
+    """Return the rows of the lower triangle of a symmetric matrix."""
+    return [row_text(row[: k + 1]) for k, row in enumerate(matrix)]
+
+
+def matrix_of(rows: list[str]) -> np.ndarray:
+    """Return the symmetric matrix of ``lower_rows``."""
+    lower = np.zeros((len(rows), len(rows)))
+    for k, row in enumerate(rows):
+        lower[k, : k + 1] = row_of(row)
+    return lower + np.tril(lower, -1).T
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _plain(part) for name, part in value.items()}

@@ -10,7 +10,8 @@ from ..imaging.finding import Finding
 from ..prognosis import kings, mitos
 from ..prognosis.alsfrs import ITEMS, NOT_RATED, total_range
 from ..prognosis.slope import unlikely_rises
-from .records import PersonRecord
+from .head_size import about_head
+from .records import PersonRecord, VisitRecord
 
 ONSET_YEARS = 2.0
 """By how much the age at onset may differ from age less time since onset (own choice: ages are
@@ -18,6 +19,13 @@ often whole years)."""
 DELAY_MONTHS = 1.0
 """By how much the diagnosis may be later than the last visit (own choice: rounded dates)."""
 DEATH = 5
+RESPIRATORY_ITEM, NO_VENTILATION = 11, 4
+"""Place of item 12, and its rating without ventilation."""
+
+
+def is_death(visit: VisitRecord) -> bool:
+    """Whether a visit was entered as death."""
+    return visit.kings == str(DEATH) or visit.mitos == DEATH
 
 
 def refuse_contradictions(person: PersonRecord, subject: str) -> None:
@@ -42,41 +50,57 @@ def _contradictions(person: PersonRecord) -> Iterator[tuple[str, str]]:
     age, onset_age, since = person.age, person.onset_age, person.months_since_onset
     if None not in (age, onset_age):
         if onset_age > age:
-            yield f"onset_age {onset_age:g} is above the age {age:g}", "Correct one of them."
+            yield (
+                f"the age at onset, {onset_age:g}, is above the age, {age:g}",
+                "Correct one of them.",
+            )
         if since is not None and abs(age - onset_age - since / 12.0) > ONSET_YEARS:
             yield (
                 f"onset at {onset_age:g} does not fit age {age:g} and {since:g} months since onset",
-                "Correct one of them, or leave onset_age out.",
+                "Correct one of them, or leave the age at onset out.",
             )
     delay = person.diagnostic_delay
     end = None if since is None else since + (last.months or 0.0)
     if None not in (delay, end) and delay > end + DELAY_MONTHS:
         yield (
             f"the diagnosis, {delay:g} months after onset, is later than the last visit ({end:g})",
-            "Correct diagnostic_delay or months_since_onset.",
+            "Correct the time from onset to diagnosis or to the first visit.",
         )
+    for number, visit in enumerate(person.visits[:-1], 1):
+        if is_death(visit):
+            yield (
+                f"visit {number} has stage 5, which is death, and is not the last",
+                "Correct the stage, or leave out what follows.",
+            )
     for number, visit in enumerate(person.visits, 1):
         if visit.ratings is None:
             continue
+        lowest, highest = total_range(visit.ratings)
+        if visit.total is not None and not lowest <= visit.total <= highest:
+            yield (
+                f"visit {number} has a total of {visit.total:g}, but its items allow {lowest} to "
+                f"{highest}", "Correct one of them, or leave the total out.",
+            )  # fmt: skip
         # Death is no matter of ratings.
         stages = {
-            "kings": (
+            "King's stage": (
                 None if visit.kings is None else int(visit.kings),
                 kings.possible_stages(visit.ratings, visit.gastrostomy, visit.niv),
             ),
-            "mitos": (visit.mitos, mitos.possible_stages(visit.ratings)),
+            "MiToS stage": (visit.mitos, mitos.possible_stages(visit.ratings)),
         }
         for name, (stage, possible) in stages.items():
             if stage not in (None, DEATH, *possible):
                 allowed = " or ".join(map(str, possible))
                 yield (
                     f"visit {number} has {name} {stage}, but its ratings give {allowed}",
-                    f"Correct one of them, or leave {name} out.",
+                    "Correct one of them, or leave the stage out.",
                 )
 
 
 def about_person(person: PersonRecord) -> Iterator[Finding]:
     """Yield what limits every prediction of a person with one visit or more."""
+    yield from about_head(person)
     last = person.visits[-1]
     dated = [visit for visit in person.visits if visit.months is not None]
     rises = unlikely_rises(
@@ -97,6 +121,22 @@ def about_person(person: PersonRecord) -> Iterator[Finding]:
             f"The last ALSFRS-R lacks {', '.join(missing).lower()}: its total is between {low} and "
             f"{high}", "Rate all twelve items.",
         )  # fmt: skip
+    if person.group is None:
+        yield Finding(
+            "person-no-diagnosis", "warning",
+            "No diagnosis was entered: stages, forecast, risk and reference patients are those of "
+            "somebody with ALS", "Do not read them of a person who may not have ALS.",
+        )  # fmt: skip
+    item = None if last.ratings is None else last.ratings[RESPIRATORY_ITEM]
+    if item is not None and item != NOT_RATED and last.niv is not None:
+        if last.niv and item == NO_VENTILATION:
+            said = "NIV is said to be used, but item 12 rates no respiratory insufficiency"
+        elif not last.niv and item < NO_VENTILATION:
+            said = "NIV is said not to be used, but item 12 rates ventilation"
+        else:
+            said = ""
+        if said:
+            yield Finding("person-niv-contradicts", "warning", said, "Correct one of them.")
     if last.total is None and last.ratings is None:
         yield Finding(
             "person-no-alsfrs", "warning", "The last visit has no ALSFRS-R",

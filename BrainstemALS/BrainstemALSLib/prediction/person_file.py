@@ -9,7 +9,9 @@
         "gastrostomy": "no", "fvc": 84, "niv": "no", "exam": "results/sub-01/ses-01/anat"}]}
 
 Everything but the age, the sex and one visit may be left out or null; ``exam`` is a folder of
-results of ``brainstem-als segment``, relative to the file. Months count from the first visit. What
+results of ``brainstem-als segment``, relative to the file. Months count from the first visit. Where
+an exam does not show the whole head, ``intracranial_mm3`` of the person is taken, with
+``intracranial_sd_mm3`` where it is known; ``intracranial_wins`` takes it for all exams. What
 contradicts itself is refused (``person_checks.refuse_contradictions``). A key that is not known is
 refused, so that a misspelt one is not passed over.
 """
@@ -26,6 +28,7 @@ from typing import Any
 from ..cohort.exam_measures import exam_rows
 from ..errors import BrainstemALSError, ExitCode
 from ..prognosis import alsfrs, fvc, kings, mitos
+from .head_size import EnteredVolume, entered_volume, with_entered
 from .person_checks import refuse_contradictions
 from .records import Measure, PersonRecord, VisitRecord
 
@@ -43,12 +46,38 @@ _NUMBERS = {
     "diagnostic_delay": (0.0, LONGEST_MONTHS),
 }
 _WORDS = {"sex": SEXES, "onset": ONSETS, "group": GROUPS, "site": None}
-_PERSON = (*_NUMBERS, *_WORDS, *_FLAGS, "participant", "visits", "simulated")
+LEAST_FVC = 10.0
+"""Per cent of the predicted; own choice: litres are below 9, and no model has learned from less
+than 12."""
+_HEAD = ("intracranial_mm3", "intracranial_sd_mm3", "intracranial_wins")
+_PERSON = (*_NUMBERS, *_WORDS, *_FLAGS, *_HEAD, "participant", "visits", "simulated")
 _VISIT = (
     "session", "months", "alsfrs", "alsfrs_total", "gastrostomy", "fvc", "niv", "kings", "mitos",
     "exam",
 )  # fmt: skip
 NEEDED = ("age", "sex")
+WORDS = {
+    "onset": "place of onset",
+    "onset_age": "age at onset",
+    "months_since_onset": "number of months from onset to the first visit",
+    "diagnostic_delay": "number of months from onset to diagnosis",
+    "ftd": "frontotemporal dementia (ftd)",
+    "c9orf72": "C9orf72",
+    "riluzole": "riluzole",
+    "definite_ee": "definite ALS by El Escorial (definite_ee)",
+    "participant": "participant's code",
+    "intracranial_mm3": "intracranial volume in mm3",
+    "intracranial_sd_mm3": "standard deviation of the intracranial volume in mm3",
+    "intracranial_wins": "choice of the intracranial volume (intracranial_wins)",
+    "months": "number of months since the first visit",
+    "alsfrs": "ALSFRS-R",
+    "alsfrs_total": "total of the ALSFRS-R",
+    "fvc": "FVC",
+    "niv": "non-invasive ventilation (niv)",
+    "kings": "King's stage",
+    "mitos": "MiToS stage",
+}
+"""What keys of a file are called in sentences; those that are words already stand as they are."""
 
 
 def read_person(path: Path) -> PersonRecord:
@@ -74,11 +103,15 @@ def person_of(content: object, folder: Path, subject: str = "patient record") ->
     given = _known(content, _PERSON, subject)
     for name in NEEDED:
         if given.get(name) is None:
-            raise _refuse(subject, f"{name} is missing", f"Add {name}.")
+            raise _refuse(subject, f"the {name} is missing", f"Add the {name}.")
     visits = given.get("visits")
     if not isinstance(visits, list) or not visits:
         raise _refuse(subject, "there is no visit", "Add a list of visits, one at least.")
-    read = [_visit(visit, folder, f"{subject}, visit {n}") for n, visit in enumerate(visits, 1)]
+    head, wins = _head(given, subject)
+    read = [
+        _visit(visit, folder, f"{subject}, visit {n}", head, wins)
+        for n, visit in enumerate(visits, 1)
+    ]
     _in_order(read, subject)
     person = PersonRecord(
         _text(given.get("participant"), "participant", None, subject) or "patient",
@@ -129,7 +162,24 @@ def exam_measures(folder: Path) -> dict[tuple[str, str], Measure]:
     }
 
 
-def _visit(content: object, folder: Path, subject: str) -> VisitRecord:
+def _head(given: Mapping[str, Any], subject: str) -> tuple[EnteredVolume | None, bool]:
+    """Return the intracranial volume that was entered, and whether it wins over that of an exam."""
+    volume, sd = (_number(given.get(name), name, -inf, inf, subject) for name in _HEAD[:2])
+    wins = bool(_flag(given.get("intracranial_wins"), "intracranial_wins", subject))
+    if volume is None:
+        if sd is not None or wins:
+            raise _refuse(
+                subject,
+                "the intracranial volume of which something is said is missing",
+                "Give intracranial_mm3, or leave out what is said of it.",
+            )
+        return None, False
+    return entered_volume(volume, sd, subject), wins
+
+
+def _visit(
+    content: object, folder: Path, subject: str, head: EnteredVolume | None, wins: bool
+) -> VisitRecord:
     given = _known(content, _VISIT, subject)
     months = _number(given.get("months"), "months", 0.0, LONGEST_MONTHS, subject)
     ratings = given.get("alsfrs")
@@ -138,18 +188,27 @@ def _visit(content: object, folder: Path, subject: str) -> VisitRecord:
     stage, score = given.get("kings"), given.get("mitos")
     if ratings is not None:
         if not isinstance(ratings, list):
-            raise _refuse(subject, "alsfrs is no list", "Give twelve ratings, null if missing.")
+            raise _refuse(
+                subject, "the ALSFRS-R is no list", "Give twelve ratings, null if missing."
+            )
         missing = [alsfrs.NOT_RATED if rating is None else rating for rating in ratings]
         ratings = _rated(missing, subject)
         sum_of_items = alsfrs.total(ratings)
         if None not in (total, sum_of_items) and total != sum_of_items:
-            raise _refuse(subject, "alsfrs_total is not the sum of the ratings", "Leave it out.")
+            raise _refuse(
+                subject, "the total of the ALSFRS-R is not the sum of the ratings", "Leave it out."
+            )
         total = sum_of_items if sum_of_items is not None else total
         stage = kings.stage(ratings, fed, niv) if stage is None else stage
         score = mitos.stage(ratings) if score is None else score
     percent = _number(given.get("fvc"), "fvc", -inf, inf, subject)
     if percent is not None:
         fvc.checked(percent)
+        if percent < LEAST_FVC:
+            raise _refuse(
+                subject, f"FVC is {percent:g} % of the predicted, which looks like litres",
+                "Give per cent of the predicted, or leave it out.",
+            )  # fmt: skip
     exam = _text(given.get("exam"), "exam", None, subject)
     return VisitRecord(
         _text(given.get("session"), "session", None, subject) or "",
@@ -161,7 +220,7 @@ def _visit(content: object, folder: Path, subject: str) -> VisitRecord:
         percent,
         _text(stage, "kings", STAGES, subject, {"4A": "4", "4B": "4"}),
         None if score is None else int(_number(score, "mitos", 0, 5, subject) or 0),
-        {} if exam is None else exam_measures(folder / exam),
+        {} if exam is None else with_entered(exam_measures(folder / exam), head, wins),
     )
 
 
@@ -202,13 +261,19 @@ def _number(value: object, name: str, low: float, high: float, subject: str) -> 
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise _refuse(subject, f"{name} is no number", f"Give {name} as a number{_or_null(name)}.")
+        raise _refuse(
+            subject, f"the {_named(name)} is no number", f"Give a number{_or_none(name)}."
+        )
     try:
         value = float(value)
     except OverflowError:
         value = inf
     if not low <= value <= high:
-        raise _refuse(subject, f"{name} is {value:g}", f"Give {low:g} to {high:g}{_or_null(name)}.")
+        raise _refuse(
+            subject,
+            f"the {_named(name)} is {value:g}",
+            f"Give {low:g} to {high:g}{_or_none(name)}.",
+        )
     return value
 
 
@@ -222,15 +287,21 @@ def _text(
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _refuse(subject, f"{name} is no text", f"Give {name} as text{_or_null(name)}.")
+        raise _refuse(subject, f"the {_named(name)} is no text", f"Give text{_or_none(name)}.")
     if allowed is not None and value not in allowed:
-        remedy = f"Give {', '.join(allowed)}{_or_null(name)}."
-        raise _refuse(subject, f"{name} is {value!r:.40}", remedy)
+        choice = f"{', '.join(allowed[:-1])} or {allowed[-1]}"
+        raise _refuse(
+            subject, f"the {_named(name)} is {value!r:.40}", f"Give {choice}{_or_none(name)}."
+        )
     return (same or {}).get(value, value)
 
 
-def _or_null(name: str) -> str:
-    return "" if name in NEEDED else ", or null"
+def _named(name: str) -> str:
+    return WORDS.get(name, name)
+
+
+def _or_none(name: str) -> str:
+    return "" if name in NEEDED else ", or leave it out"
 
 
 def _boolean(value: object, name: str, subject: str) -> bool:
@@ -244,7 +315,8 @@ def _flag(value: object, name: str, subject: str) -> bool | None:
         return value
     if value in ("yes", "no"):
         return value == "yes"
-    raise _refuse(subject, f"{name} is {value!r:.40}", "Give yes, no, or null.")
+    problem = f"the {_named(name)} is {value!r:.40}"
+    raise _refuse(subject, problem, "Give yes or no, or leave it out.")
 
 
 def _refuse(subject: str, problem: str, remedy: str) -> BrainstemALSError:

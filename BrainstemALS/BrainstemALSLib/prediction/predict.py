@@ -9,121 +9,35 @@ says nothing, and a finding says why. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TypeVar
 
 from ..errors import BrainstemALSError, ExitCode
 from ..imaging.finding import Finding
-from ..norms.score import CENTRAL, Norms
+from ..norms.score import Norms
 from .classification import Classification, classify
-from .classification_model import Classifiers, read_classifiers
-from .disease_stage import (
-    DiseaseStage,
-    DiseaseStageModel,
-    predict_disease_stage,
-    read_disease_stage,
-)
-from .explain import Explanation, explain
-from .explain_reference import References, read_references
-from .features import FEATURES, FeatureValues, features_of
+from .disease_stage import DiseaseStage, predict_disease_stage
+from .explain import Explanation, explain, reads_images
+from .models import PARTS, Models
+from .normed import NormedFeature, level_of_norms, normed_features
 from .norms_once import NormsOnce
-from .person_checks import about_person
-from .progression import Forecast, ProgressionModel, load_progression
+from .person_checks import about_person, is_death
+from .progression import Forecast
+from .progression_data import UNLIKE
 from .records import PersonRecord, VisitRecord
 from .stage import StagePrediction, predict_stage
-from .stage_model import StageModels, read_stage_models
 from .survival import predict_survival
-from .survival_model import SurvivalModel, read_survival
+from .survival_findings import reached
 from .survival_result import SurvivalPrediction
 
-PARTS = {
-    "classification": "Consistency with ALS",
-    "stage": "King's stage suggested by the images",
-    "disease_stage": "Data-driven stage",
-    "progression": "Forecast of ALSFRS-R and FVC",
-    "survival": "Survival and respiratory failure",
-    "reference": "Nearest reference patients",
-}
-"""What has a model of its own, and its name for people."""
-_READERS: Mapping[str, Callable[[Path | None], Any]] = {
-    "classification": read_classifiers,
-    "stage": read_stage_models,
-    "disease_stage": read_disease_stage,
-    "progression": load_progression,
-    "survival": read_survival,
-    "reference": read_references,
-}
+_NUMBERS = {
+    "classification": "probability", "stage": "probabilities", "disease_stage": "stage",
+    "progression": "horizons", "survival": "curve",
+}  # fmt: skip
+"""What an answer of a part lacks where it abstains."""
+ON_IMAGES = ("norms", "classification", "stage", "disease_stage")
+"""What rests on images alone, and is off where the level of their norms is."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class Models:
-    """The models of all parts; None where one could not be read.
-
-    Attributes
-    ----------
-    classification, stage, disease_stage, progression, survival, reference : object or None
-    absent : mapping
-        Part to why it has no model.
-    """
-
-    classification: Classifiers | None = None
-    stage: StageModels | None = None
-    disease_stage: DiseaseStageModel | None = None
-    progression: ProgressionModel | None = None
-    survival: SurvivalModel | None = None
-    reference: References | None = None
-    absent: Mapping[str, str] = field(default_factory=dict)
-
-    def simulated(self, part: str) -> bool:
-        """Whether a part was learned from simulated people; True for one without a model."""
-        model = getattr(self, part)
-        return model is None or model.training.source == "simulated"
-
-
-def read_models(folder: Path | None = None) -> Models:
-    """Read the models of all parts; one that cannot be read is left out.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        With ``<part>.json`` of ``PARTS``; the bundled ones by default.
-    """
-    found: dict[str, Any] = {}
-    absent: dict[str, str] = {}
-    for part, read in _READERS.items():
-        try:
-            found[part] = read(None if folder is None else folder / f"{part}.json")
-        except BrainstemALSError as error:
-            absent[part] = error.problem
-        except (KeyError, TypeError, ValueError, IndexError):
-            # The checksum holds, but the content is of another version than this code.
-            absent[part] = "it lacks what this version reads"
-    return Models(**found, absent=absent)
-
-
-@dataclass(frozen=True)
-class NormedFeature:
-    """Where one imaging predictor stands among healthy people.
-
-    Attributes
-    ----------
-    name, label : str
-    z, low, high : float or None
-        With its 95 % interval; None where there is no score.
-    reason : str
-        Code of ``norms.reasons``; empty where there is a score.
-    """
-
-    name: str
-    label: str
-    z: float | None
-    low: float | None
-    high: float | None
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,14 +79,22 @@ class Prediction:
 
     def answers(self, part: str) -> bool:
         """Whether a part gives a number."""
-        found = getattr(self, part, None)
         if part == "reference":
             return bool(self.explanation and self.explanation.neighbours)
-        name = {
-            "classification": "probability", "stage": "probabilities", "disease_stage": "stage",
-            "progression": "horizons", "survival": "curve",
-        }[part]  # fmt: skip
-        return found is not None and getattr(found, name) is not None
+        return _gives(getattr(self, part), part)
+
+    def simulated_norms(self, part: str) -> bool:
+        """Whether simulated norms scored the images that a part reads; False where it reads none.
+
+        A part that was learned from real people is then asked otherwise than it was fitted.
+        """
+        if not self.norms_statement or not self.simulated["norms"]:
+            return False
+        if part == "progression":
+            return self.progression is not None and self.progression.with_imaging
+        if part == "survival":
+            return reads_images(self.survival)
+        return self.imaged is not None
 
 
 def predict(
@@ -181,6 +103,7 @@ def predict(
     models: Models,
     prior: float | None = None,
     strict: bool = False,
+    progress: Callable[[float, str], None] = lambda _fraction, _text: None,
 ) -> Prediction:
     """Predict all parts of one person.
 
@@ -195,6 +118,8 @@ def predict(
         Share of ALS among the people of whom this one is, for the classification.
     strict : bool
         Let what nobody has foreseen through, to see where it was.
+    progress : callable
+        Called with a fraction 0-1 and what comes next; what it raises ends the prediction.
 
     Raises
     ------
@@ -213,12 +138,17 @@ def predict(
     imaged = next((v for v in reversed(person.visits) if v.has_images), None)
     said: list[tuple[str, Finding]] = [("person", f) for f in about_person(person)]
     said += [(part, _without_model(part, why)) for part, why in models.absent.items()]
+    if imaged is not None and models.measurement.training is None:
+        said.append(("person", _as_stated()))
     if norms is None:
         said.append(("person", _without_norms()))
     elif norms.population.source == "simulated":
+        if imaged is not None and not person.simulated:
+            said += [(part, level_of_norms()) for part in ON_IMAGES]
         said += [(part, _other_norms()) for part in PARTS if _needs_real_norms(models, part)]
 
     def attempt(part: str, ask: Callable[[], T], needs: bool = True) -> T | None:
+        progress(list(PARTS).index(part) / len(PARTS), PARTS[part])
         if not needs or part in models.absent:
             return None
         return _attempt(part, ask, said, strict)
@@ -228,36 +158,79 @@ def predict(
             said.append((part, _without_images(part)))
         return once is not None and imaged is not None
 
+    dead = is_death(person.visits[-1])
+
+    def lives(part: str) -> bool:
+        if dead:
+            said.append((part, _after_death(part)))
+        return not dead
+
+    def lives_unventilated() -> bool:
+        over = reached(person)
+        if over is not None:
+            said.append(("progression", _after_end_point()))
+        return over is None
+
     classified = attempt(
         "classification",
-        lambda: classify(person, once, imaged, models=models.classification, prior=prior),
+        lambda: classify(
+            person,
+            once,
+            imaged,
+            models=models.classification,
+            measurement=models.measurement,
+            prior=prior,
+        ),
         images_of("classification"),
     )
     staged = attempt(
         "stage",
         # Images alone: beside FVC they add next to nothing (docs/results/prediction_stage.md), and
         # a stage from FVC would not be what the images suggest.
-        lambda: predict_stage(person, imaged, once, models.stage, use_clinic=False),
-        images_of("stage"),
+        lambda: predict_stage(
+            person, imaged, once, models.stage, use_clinic=False, measurement=models.measurement
+        ),
+        images_of("stage") and lives("stage"),
     )
     disease = attempt(
         "disease_stage",
-        lambda: predict_disease_stage(person, imaged, once, models.disease_stage),
-        images_of("disease_stage"),
+        lambda: predict_disease_stage(
+            person, imaged, once, models.disease_stage, models.measurement
+        ),
+        images_of("disease_stage") and lives("disease_stage"),
     )
-    forecast = attempt("progression", lambda: models.progression.forecast(person, once))
-    survival = attempt("survival", lambda: predict_survival(person, models.survival, once))
+    forecast = attempt(
+        "progression", lambda: models.progression.forecast(person, once), lives_unventilated()
+    )
+    survival = attempt(
+        "survival", lambda: predict_survival(person, models.survival, once, models.measurement)
+    )
+    if survival is not None and forecast is not None and _unlike(forecast):
+        survival = SurvivalPrediction(
+            survival.statement, findings=(_as_the_forecast(),), encals=survival.encals
+        )
+    progress((len(PARTS) - 1) / len(PARTS), "Reasons")
     explanation = _attempt(
         "explanation",
         lambda: explain(person, imaged, once, models, classified, staged, survival, prior),
         said, strict,
     )  # fmt: skip
-    normed = _attempt("norms", lambda: _normed(person, imaged, once), said, strict) or ()
+    normed = ()
+    if imaged is not None and once is not None:
+        normed = _attempt(
+            "norms", lambda: normed_features(person, imaged, once, models.measurement), said, strict
+        ) or ()  # fmt: skip
     for part, answer in (
         ("classification", classified), ("stage", staged), ("disease_stage", disease),
         ("progression", forecast), ("survival", survival), ("explanation", explanation),
     ):  # fmt: skip
-        said += [(part, finding) for finding in (answer.findings if answer else ())]
+        # What would limit numbers is not said where there are none.
+        gives = part == "explanation" or _gives(answer, part)
+        said += [
+            (part, finding)
+            for finding in (answer.findings if answer else ())
+            if gives or finding.severity == "error"
+        ]
     said += [("reference", finding) for finding in (explanation.nobody if explanation else ())]
     order = {"error": 0, "warning": 1, "info": 2}
     return Prediction(
@@ -267,6 +240,11 @@ def predict(
         | {"norms": norms is None or norms.population.source == "simulated"},
         tuple(sorted(said, key=lambda one: order[one[1].severity])),
     )  # fmt: skip
+
+
+def _gives(answer: object, part: str) -> bool:
+    """Whether the answer of a part has its number."""
+    return answer is not None and getattr(answer, _NUMBERS[part]) is not None
 
 
 def _attempt(
@@ -288,29 +266,47 @@ def _attempt(
     return None
 
 
-def _normed(
-    person: PersonRecord, visit: VisitRecord | None, norms: NormsOnce | None
-) -> tuple[NormedFeature, ...]:
-    if visit is None or norms is None:
-        return ()
-    values: FeatureValues = features_of([person], [visit], norms)
-    found = []
-    for place, feature in enumerate(FEATURES):
-        z, half = float(values.z[0, place]), CENTRAL * float(values.sd[0, place])
-        if np.isfinite(z):
-            # The size of an asymmetry is never below 0.
-            low = max(z - half, 0.0) if feature.size else z - half
-            found.append(NormedFeature(feature.name, feature.label, z, low, z + half, ""))
-        else:
-            reason = values.reasons[0].get(feature.name, "norms-value")
-            found.append(NormedFeature(feature.name, feature.label, None, None, None, reason))
-    return tuple(found)
-
-
 def _without_model(part: str, why: str) -> Finding:
     return Finding(
         f"{part}-no-model", "error", f"{PARTS[part]} is left out: its model cannot be used ({why})",
         "Install BrainstemALS again, or fit the model.",
+    )  # fmt: skip
+
+
+def _unlike(forecast: Forecast) -> bool:
+    """Whether the forecast knows nobody with such visits."""
+    return any(f.code == UNLIKE and f.severity == "error" for f in forecast.findings)
+
+
+def _as_the_forecast() -> Finding:
+    return Finding(
+        "survival-unlike-training", "error",
+        "The visits are unlike those of anybody in the training of the forecast, so no risk is "
+        "given either", "Check ratings, FVC and dates.",
+    )  # fmt: skip
+
+
+def _after_death(part: str) -> Finding:
+    return Finding(
+        f"{part}-death", "error", "Stage 5 was entered, which is death: no stage is suggested",
+        "Correct the stage if this is not so.",
+    )  # fmt: skip
+
+
+def _after_end_point() -> Finding:
+    return Finding(
+        "progression-end-point", "error",
+        "The forecast is for people without tracheostomy and without ventilation day and night, "
+        "which a visit has", "Correct item 12 or the stage if this is not so.",
+    )  # fmt: skip
+
+
+def _as_stated() -> Finding:
+    return Finding(
+        "prediction-errors-as-stated", "info",
+        "How large errors of measurement really are was not learned for these models: they are "
+        "taken as exam and norms state them, and intervals are wider",
+        "Read them as cautious.",
     )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """A prediction as JSON: ``prediction.json`` of the command line, and what the panel keeps.
 
 Every block has ``statement`` (whom its model was learned from), ``simulated`` (whether those were
-simulated) and ``findings``; a block that gives no number has ``"answers": false``, and its findings
-say why. Numbers that are not known are null.
+simulated), ``simulated_norms`` (whether simulated norms scored the images that it reads) and
+``findings``; a block that gives no number has ``"answers": false``, and its findings say why.
+Numbers that are not known are null: the ``value`` of a contribution, too, of a predictor that was
+not known and is expected from the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from ..norms.score import LEVEL
 from ..prognosis.slope import pre_slope
 from ..report.statements import RESEARCH_USE
 from .disease_stage import LEVEL as EVENT_LEVEL
-from .predict import PARTS, Prediction
+from .head_size import EnteredVolume, head_of
+from .models import PARTS
+from .predict import Prediction
 from .records import PersonRecord, VisitRecord
 from .stage import LEVEL as STAGE_LEVEL
 
@@ -30,6 +34,7 @@ _PERSON = (
     "participant", "group", "age", "sex", "onset", "onset_age", "months_since_onset",
     "diagnostic_delay", "ftd", "c9orf72", "riluzole", "definite_ee", "simulated",
 )  # fmt: skip
+_EXPLAINED = ("classification", "stage", "survival", "reference")
 
 
 def prediction_record(prediction: Prediction, created: str) -> dict[str, Any]:
@@ -42,6 +47,7 @@ def prediction_record(prediction: Prediction, created: str) -> dict[str, Any]:
         ISO date.
     """
     explanation = prediction.explanation
+    explained = [part for part in _EXPLAINED if prediction.answers(part)]
     return _plain(
         {
             "format": FORMAT,
@@ -73,9 +79,8 @@ def prediction_record(prediction: Prediction, created: str) -> dict[str, Any]:
             "explanation": {
                 **{k: v for k, v in _fields(explanation).items() if k != "nobody"},
                 "statement": "; ".join(dict.fromkeys(_statements(prediction))),
-                "simulated": any(
-                    prediction.simulated[part] for part in ("classification", "stage", "survival")
-                ),
+                "simulated": any(prediction.simulated[part] for part in explained),
+                "simulated_norms": any(prediction.simulated_norms(part) for part in explained),
                 "findings": _findings(prediction, "explanation", "reference"),
             },
         }
@@ -90,7 +95,7 @@ def prediction_text(prediction: Prediction, created: str) -> str:
 
 def clinical_of(person: PersonRecord, visit: VisitRecord) -> dict[str, Any]:
     """Return what the clinic knows of a visit, with the points lost a month since onset."""
-    since = person.months_since_onset
+    head, since = head_of(visit), person.months_since_onset
     since = None if since is None else since + (visit.months or 0.0)
     rate = None
     if since is not None and since > 0 and visit.total is not None:
@@ -108,6 +113,8 @@ def clinical_of(person: PersonRecord, visit: VisitRecord) -> dict[str, Any]:
         "gastrostomy": visit.gastrostomy,
         "niv": visit.niv,
         "images": visit.has_images,
+        "intracranial_mm3": None if head is None else head.value,
+        "intracranial_entered": isinstance(head, EnteredVolume),
     }
 
 
@@ -118,6 +125,7 @@ def _block(prediction: Prediction, part: str) -> dict[str, Any]:
         "name": PARTS[part],
         **(_fields(found) or {"statement": None}),
         "simulated": prediction.simulated[part],
+        "simulated_norms": prediction.simulated_norms(part),
         "findings": _findings(prediction, part),
     }
 

@@ -30,7 +30,9 @@ from ..norms.score import Norms
 from ..prognosis.alsfrs import HIGHEST_TOTAL
 from . import progression_curve as curve
 from . import progression_parameters as parameters
+from .features import FEATURES
 from .model_files import Training, bundled, read_model
+from .parts import Estimate
 from .progression_data import TYPICAL, Series, Typical, rows_of, series_of, strangeness
 from .progression_draws import draw, widened
 from .records import PersonRecord
@@ -50,30 +52,6 @@ VISITS = (1, 2, 3)
 """Numbers of visits that intervals have factors of their own for; more take those of the last."""
 WIDENED = ("alsfrs", "fvc")
 _AS_DRAWN = {name: np.ones((len(VISITS), 2, len(HORIZONS))) for name in WIDENED}
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its intervals.
-
-    Attributes
-    ----------
-    value : float
-        Median.
-    low80, high80, low95, high95 : float
-    """
-
-    value: float
-    low80: float
-    high80: float
-    low95: float
-    high95: float
-
-    @classmethod
-    def of(cls, quantiles: np.ndarray) -> Estimate:
-        """Return what lies at ``progression_draws.QUANTILES``."""
-        low95, low80, value, high80, high95 = map(float, quantiles)
-        return cls(value, low80, high80, low95, high95)
 
 
 @dataclass(frozen=True)
@@ -293,7 +271,7 @@ class ProgressionModel:
             if value is not None and not low <= value <= high:
                 found.append(_error(
                     f"{name}-outside",
-                    f"The {labels[name]}, {value:.0f}, is outside {low:.0f} to {high:.0f}, where "
+                    f"The {labels[name]}, {value:.1f}, is outside {low:.0f} to {high:.0f}, where "
                     "the model was learned.",
                     "Check it; if it is right, read no forecast."))  # fmt: skip
         return found
@@ -307,6 +285,7 @@ class ProgressionModel:
             findings.append(_warning(
                 "delay-outside", "The diagnostic delay is outside the training population.",
                 "Check it; it was left out."))  # fmt: skip
+        labels = {"fvc": "Forced vital capacity"} | {one.name: one.label for one in FEATURES}
         for place, name in enumerate(("fvc", *self.imaging), 1):
             low, high = self.domain[name]
             outside = (values[:, place] < low) | (values[:, place] > high)
@@ -314,7 +293,7 @@ class ProgressionModel:
                 values[outside, place] = np.nan
                 findings.append(_warning(
                     f"{name.replace('_', '-')}-outside",
-                    f"A value of {name} is outside the training population.",
+                    f"{labels[name]}: a value is outside the training population.",
                     "Check it; it was left out."))  # fmt: skip
         return replace(series, covariates=covariates, values=values)
 

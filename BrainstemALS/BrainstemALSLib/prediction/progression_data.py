@@ -10,22 +10,20 @@ import numpy as np
 from ..imaging.finding import Finding
 from ..norms.score import Norms
 from ..prognosis import slope
-from ..prognosis.alsfrs import HIGHEST_TOTAL, ITEMS, NOT_RATED, SUBSCORES, checked
 from ..prognosis.fvc import checked as checked_fvc
 from .features import NAMES, features_of
+from .function_scale import filled_total
 from .progression_parameters import COVARIATES, PRODUCTS, Rows
 from .records import PersonRecord, VisitRecord, refuse
 
 IMAGING = ("cst_fa", "medulla_volume")
 """One of tracts, one of volumes: named before any fit, few because visits are."""
-MOST_MISSING = 4
-"""Items of a form that may be filled in: our choice."""
-ITEM_SD = 0.7
-"""Standard deviation of an item filled in from those of its subscore, points: our choice."""
 TYPICAL = {"age": 63.0, "log_delay": np.log(11.0), "log_first": np.log(15.0)}
 """What covariates are centred at; any value will do."""
 ROUNDED_AGE = 0.8
 """Standard deviation, months, of a time between two ages that are rounded to tenths of a year."""
+UNLIKE = "unlike-training"
+"""Code of the finding that says so."""
 STRANGE, UNUSUAL = 1e-4, 1e-2
 """Probability of visits as far from the population as these below which the model abstains, or
 warns: our choice."""
@@ -54,35 +52,6 @@ class Series:
     first: float | None
     covariates: dict[str, float]
     findings: list[Finding] = field(default_factory=list)
-
-
-def total_of(visit: VisitRecord) -> tuple[float, float, int]:
-    """Return the ALSFRS-R total, the variance of what was filled in, and how many items were.
-
-    A missing item gets the mean of its subscore, or of the form; NaN with more than
-    ``MOST_MISSING`` missing and no total given.
-    """
-    if visit.ratings is not None:
-        ratings = checked(np.asarray(visit.ratings)[None])[0].astype(float)
-        ratings[ratings == NOT_RATED] = np.nan
-        missing = int(np.isnan(ratings).sum())
-        if not missing:
-            return float(ratings.sum()), 0.0, 0
-        if visit.total is None and missing <= MOST_MISSING:
-            filled = ratings.copy()
-            for numbers in SUBSCORES.values():
-                places = np.array(numbers) - 1
-                known = ratings[places][np.isfinite(ratings[places])]
-                typical = known.mean() if len(known) else np.nanmean(ratings)
-                filled[places] = np.where(np.isnan(ratings[places]), typical, ratings[places])
-            return float(filled.sum()), missing * ITEM_SD**2, missing
-    if visit.total is None:
-        return np.nan, 0.0, len(ITEMS)
-    if not 0 <= visit.total <= HIGHEST_TOTAL:
-        raise refuse(
-            f"an ALSFRS-R total of {visit.total:g}", f"Give 0 to {HIGHEST_TOTAL}, or the items."
-        )
-    return float(visit.total), 0.0, 0
 
 
 def series_of(
@@ -194,7 +163,7 @@ def strangeness(misfit: float, degrees: int) -> list[Finding]:
     if chance < STRANGE:
         return [
             _finding(
-                "unlike-training",
+                UNLIKE,
                 "These visits are unlike any the model was learned from.",
                 "Check ratings, FVC and dates; if they are right, read no forecast.",
                 "error",
@@ -223,7 +192,7 @@ def _series(
 ) -> Series:
     findings = []
     months = np.array([v.months or 0.0 for v in visits])
-    totals, extra, missing = (np.array(c) for c in zip(*map(total_of, visits), strict=True))
+    totals, extra, missing = (np.array(c) for c in zip(*map(filled_total, visits), strict=True))
     breath = checked_fvc([np.nan if v.fvc is None else v.fvc for v in visits])
     values = np.column_stack([totals, breath, z])
     added = np.column_stack([extra, np.zeros_like(extra), z_sd**2])

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..prognosis.alsfrs import HIGHEST_TOTAL
 from . import progression_curve as curve
+from .parts import QUANTILES
 from .progression_parameters import RATE, Parameters, Rows
 
-QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 SEARCHED = np.linspace(0.4, 2.2, 25)
 """Where half of the points may be lost, in units of a typical patient's D50."""
 HEAVIEST = 10.0

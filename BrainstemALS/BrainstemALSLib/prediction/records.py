@@ -132,6 +132,11 @@ class PersonRecord:
         return replace(self, visits=self.visits[:visits], survival_months=None, event=None)
 
 
+def age_at(person: PersonRecord, visit: VisitRecord) -> float | None:
+    """Return the age at a visit, years: that at the first one plus the months since."""
+    return None if person.age is None else person.age + (visit.months or 0.0) / 12.0
+
+
 _TEXT = ("group", "sex", "site", "onset", "event")
 _FLAGS = ("ftd", "c9orf72", "riluzole", "definite_ee")
 _NUMBERS = ("age", "onset_age", "months_since_onset", "diagnostic_delay", "survival_months")

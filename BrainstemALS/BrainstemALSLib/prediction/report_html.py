@@ -1,20 +1,29 @@
 """The report of one person: one self-contained HTML file that prints on A4.
 
-The first sheet stands alone: the numbers with intervals, whom they come from, what limits them. The
-second has the reasons: what if, where, who is alike, the forecast in numbers, all findings.
+The first sheet stands alone, on one page: the numbers with intervals, whom they come from, what
+limits them, what they rest on. The second has the details: what if, where, who is alike, the
+forecast in numbers, all findings.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from .. import __version__
 from ..report.statements import RESEARCH_USE
 from . import report_html_sections as sections
-from .predict import PARTS, Prediction
+from .models import PARTS
+from .predict import Prediction
 from .prediction_json import NOT_FOR_DIAGNOSIS
 from .report_html_words import findings_once, person_line, text
 
-MOST_FINDINGS = 3
-"""On the first sheet; all are on the second."""
+DENSE = 3200
+"""Letters of the first sheet from which on it is printed smaller, to stay one page."""
+MOST_FINDINGS = 4
+"""On the first sheet beside those in its blocks; all are on the second."""
+IN_BLOCKS = ("classification", "stage", "disease_stage", "progression", "survival")
+"""Parts whose warnings stand in their own block of the first sheet."""
 STYLE = """
 *{box-sizing:border-box}
 body{font:10pt/1.35 system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;color:#1a1d21;
@@ -39,6 +48,7 @@ th,td{text-align:left;padding:.5mm 1.2mm .5mm 0;border-bottom:1px solid #e4e8ec;
 font-variant-numeric:tabular-nums}thead th{color:#5a6270;font-weight:600}tbody th{font-weight:500}
 .tight td{white-space:nowrap;padding-right:2mm}.three svg{max-width:330px}
 .error b{color:#a11}.warning b{color:#7a4f00}.info b{color:#5a6270}
+.lim{list-style:none;padding:0}
 .two{columns:2;column-gap:5mm}.two li{break-inside:avoid}
 .sheet+.sheet{margin-top:4mm}
 footer{color:#5a6270;font-size:8pt;margin-top:2mm}
@@ -50,6 +60,9 @@ footer{color:#5a6270;font-size:8pt;margin-top:2mm}
 .dim{font-size:7pt}.src{font-size:6.5pt;margin-top:.6mm;padding-top:.3mm}
 section{padding-top:.6mm}table{font-size:7.4pt}.why{font-size:8pt}
 .all{font-size:7pt;line-height:1.2}.second{break-before:page}
+.first{gap:1.4mm 5mm}.first .col{gap:1.4mm}.first .lim{font-size:7.4pt;line-height:1.2}
+.dense{font-size:7.4pt;line-height:1.2}.dense .big{font-size:8.6pt}.dense .why{font-size:7.2pt}
+.dense .lim{font-size:6.9pt;line-height:1.15}.dense .dim{font-size:6.6pt}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
 _WORD = {"error": "No number", "warning": "Take care", "info": "Note"}
@@ -66,17 +79,17 @@ def report_html(prediction: Prediction, created: str) -> str:
     """
     person = prediction.person
     title = f"Brainstem and ALS: {person.participant}"
+    # Columns of their own, so that no block waits for a longer one beside it.
     left, right = (
-        (sections.consistency, sections.compared),
-        (sections.stage, sections.disease_stage),
+        (sections.consistency, sections.compared, sections.course),
+        (sections.stage, sections.disease_stage, sections.risk),
     )
     columns = "".join(
         f'<div class="col">{"".join(part(prediction) for part in parts)}</div>'
         for parts in (left, right)
     )
     first = (
-        columns + sections.course(prediction) + sections.risk(prediction)
-        + sections.contributions(prediction) + _findings(prediction, MOST_FINDINGS)
+        columns + sections.contributions(prediction) + _findings(prediction, MOST_FINDINGS)
     )  # fmt: skip
     second = (
         sections.what_if(prediction) + sections.where(prediction)
@@ -87,8 +100,10 @@ def report_html(prediction: Prediction, created: str) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{text(title)}</title><style>{STYLE}</style></head><body>"
-        f"<h1>{text(title)}</h1><p>{text(person_line(person))}.</p>{_banner(prediction)}"
-        f'<main><div class="sheet">{first}</div><div class="sheet second">{second}</div></main>'
+        f"<h1>{text(title)}</h1><p>{text(person_line(person))}. "
+        f'<span class="dim">Predicted on {text(created)}.</span></p>{_banner(prediction)}'
+        f'<main><div class="sheet first{_dense(first)}">{first}</div>{_again(title)}'
+        f'<div class="sheet">{second}</div></main>'
         f"<footer>{text(created)}, BrainstemALS {text(__version__)}. {RESEARCH_USE} "
         f"{NOT_FOR_DIAGNOSIS}</footer></body></html>\n"
     )
@@ -126,21 +141,44 @@ def _trained_on(prediction: Prediction) -> str:
 
 def _findings(prediction: Prediction, most: int | None) -> str:
     found = findings_once(prediction)
-    shown = found if most is None else [one for one in found if one[0] != "info"][:most]
+    shown = found if most is None else _outside_of_blocks(prediction)[:most]
     whole = " all" if most is None else ""
-    title = "All findings" if most is None else "What limits these numbers"
+    title = "All findings" if most is None else "What else limits these numbers"
     items = "".join(
         f'<li class="{severity}"><b>{_WORD[severity]}:</b> {text(said)}'
         f"{f' <span class=dim>({text(where)})</span>' if most is None else ''}</li>"
         for severity, where, said in shown
     )
+    if not shown and most is not None:
+        return ""
     if not shown:
-        items = "<li>Nothing was found beyond what is said above.</li>"
-    rest = len(found) - len(shown)
-    more = f'<p class="dim">{rest} more on the second sheet.</p>' if rest else ""
+        items = "<li>Nothing was found.</li>"
+    return f'<section class="wide"><h2>{title}</h2><ul class="two{whole}">{items}</ul></section>'
+
+
+def _dense(first: str) -> str:
+    """Return the class that sets a first sheet with many words in smaller print: it is one page."""
+    words = re.sub(r"<svg.*?</svg>|<[^>]*>", "", first, flags=re.S)
+    return " dense" * (len(words) > DENSE)
+
+
+def _again(title: str) -> str:
+    """Return what stands above the second sheet, which may lie apart from the first."""
     return (
-        f'<section class="wide"><h2>{title}</h2><ul class="two{whole}">{items}</ul>{more}</section>'
+        f'<p class="second"><b>{text(title)}: reasons and details.</b> '
+        f'<span class="dim">{RESEARCH_USE} {NOT_FOR_DIAGNOSIS}</span></p>'
     )
+
+
+def _outside_of_blocks(prediction: Prediction) -> list[tuple[str, str, str]]:
+    """Return what limits the numbers and is of no block of the first sheet: it is said there."""
+    elsewhere = [
+        (where, finding)
+        for where, finding in prediction.findings
+        if where not in IN_BLOCKS and (where != "norms" or finding.severity == "error")
+    ]
+    found = findings_once(replace(prediction, findings=tuple(elsewhere)))
+    return [one for one in found if one[0] != "info"]
 
 
 def _meaning() -> str:

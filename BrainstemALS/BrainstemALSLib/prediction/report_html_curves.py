@@ -105,7 +105,7 @@ def risk_chart(curve: Curve, encals: EncalsResult | None, event: str) -> str:
         return [frame.at(curve.months[k], 1 - values[k]) for k in kept]
 
     parts += [
-        band(points(curve.low), points(curve.high), ORANGE, 0.14),
+        band(points(curve.low95), points(curve.high95), ORANGE, 0.14),
         band(points(curve.low80), points(curve.high80), ORANGE, 0.24),
         path(points(curve.value), ORANGE),
     ]
@@ -114,6 +114,7 @@ def risk_chart(curve: Curve, encals: EncalsResult | None, event: str) -> str:
                   for month, risk in encals.risks.items() if month <= end]  # fmt: skip
         key = frame.box[0] + 12
         parts.append(dot((key, 12), GREEN, 3.4, True))
-        parts.append(label((key + 8, 15), "ENCALS, clinical data only", "start", DIM, 8.5))
+        said = "ENCALS: published, clinical data only, no interval"
+        parts.append(label((key + 8, 15), said, "start", DIM, 8.5))
     parts.append(label((frame.box[2], 127), "months after the last visit", "end", DIM, 8.5))
     return svg(WIDTH, 130, parts, f"Risk of {event}, with 80 and 95 % bands")

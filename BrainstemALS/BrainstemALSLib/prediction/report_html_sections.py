@@ -5,29 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log
 
-from .explain import LARGEST, RISK_MONTHS, Contribution, Interval
+from .explain import LARGEST, RISK_MONTHS, Interval, Reason
 from .explain_reference import Neighbour
-from .predict import PARTS, Prediction
+from .models import PARTS
+from .predict import Prediction
 from .report_html_curves import risk_chart, timeline
 from .report_html_map import evidence_map
 from .report_html_svg import INK, Row, interval_chart, stage_chart
 from .report_html_words import (
     DASH,
     EVENTS,
+    UNKNOWN,
     agreement,
+    badges_of,
     between,
     evidence_sentence,
     factor,
     headline,
+    level_of,
+    limits,
     listed,
     months_between,
+    months_of,
+    named,
     percent,
     risk_months,
     share_between,
     short,
+    stage_sets,
     text,
     why_not,
 )
+from .stage import LEVEL as STAGE_LEVEL
 
 SHOWN = 5
 """Contributions in a chart."""
@@ -43,22 +52,48 @@ _SIDES = {
 }
 
 
-def block(prediction: Prediction, part: str, title: str, inner: str, statement: str = "") -> str:
-    """Return a block with its statement, or why the part gives no number."""
+def block(
+    prediction: Prediction, part: str, title: str, inner: str, statement: str = "",
+    nothing: str = "No number is given.", above: str = "", limited: bool = True,
+) -> str:  # fmt: skip
+    """Return a block with what limits it and its statement, or why the part gives no number.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    part, title, inner, statement : str
+    nothing : str
+        What stands in place of a number.
+    above : str
+        What is shown without a number too.
+    limited : bool
+        Whether warnings stand here; not where the part has another block.
+    """
     found = getattr(prediction, part, None)
     statement = statement or getattr(found, "statement", "")
     if not prediction.answers(part):
         reasons = listed(why_not(prediction, part))
-        inner = f'<p class="none">No number is given.</p><div class="why">{reasons}</div>'
-    return f"<section><h2>{text(title)}</h2>{inner}{source(prediction, part, statement)}</section>"
+        inner = f'{above}<p class="none">{nothing}</p><div class="why">{reasons}</div>'
+    inner += warnings(prediction, part) if limited else ""
+    inner += source(prediction, part, statement)
+    return f"<section><h2>{text(title)}</h2>{inner}</section>"
 
 
-def source(prediction: Prediction, part: str, statement: str) -> str:
-    """Return whom numbers come from."""
+def warnings(prediction: Prediction, part: str) -> str:
+    """Return what a reader of a part's numbers has to know, as it stands in the part's block."""
+    items = "".join(f'<li class="warning"><b>Take care:</b> {text(said)}</li>'
+                    for said in limits(prediction, part))  # fmt: skip
+    return f'<ul class="lim">{items}</ul>' if items else ""
+
+
+def source(prediction: Prediction, part: str | Sequence[str], statement: str) -> str:
+    """Return whom numbers of one part or several come from, with the badges of all."""
     if not statement:
         return ""
-    mark = '<b class="sim">simulated</b> ' if prediction.simulated[part] else ""
-    return f'<p class="src">{mark}{text(statement[:1].upper() + statement[1:])}</p>'
+    parts = (part,) if isinstance(part, str) else part
+    badges = dict.fromkeys(badge for one in parts for badge in badges_of(prediction, one))
+    marks = "".join(f'<b class="sim">{text(badge)}</b> ' for badge in badges)
+    return f'<p class="src">{marks}{text(statement[:1].upper() + statement[1:])}</p>'
 
 
 def consistency(prediction: Prediction) -> str:
@@ -103,7 +138,8 @@ def compared(prediction: Prediction) -> str:
         if missing:
             inner += f'<p class="dim">Without a score: {text("; ".join(missing))}.</p>'
     said = f"Norms {prediction.norms_statement}" if prediction.norms_statement else ""
-    return f"<section><h2>{title}</h2>{inner}{source(prediction, 'norms', said)}</section>"
+    inner += warnings(prediction, "norms") + source(prediction, "norms", said)
+    return f"<section><h2>{title}</h2>{inner}</section>"
 
 
 def stage(prediction: Prediction) -> str:
@@ -115,8 +151,10 @@ def stage(prediction: Prediction) -> str:
             dict(found.probabilities), found.clinical, "Probabilities of King's stages"
         )
         inner = (
-            f"{_big(prediction, 'stage')}{chart}"
-            f'<p>{text(agreement(prediction))} <span class="dim">90 % intervals.</span></p>'
+            f"{_big(prediction, 'stage')}"
+            f"<p>{text(stage_sets(prediction))}</p>{chart}"
+            f'<p>{text(agreement(prediction))} <span class="dim">Bars: {100 * STAGE_LEVEL:.0f} % '
+            "intervals of what measurement and fit leave open.</span></p>"
         )
     return block(prediction, "stage", "King's stage that the images suggest", inner)
 
@@ -131,9 +169,9 @@ def disease_stage(prediction: Prediction) -> str:
         )
         inner = (
             f"<p><b>{text(headline(prediction, 'disease_stage'))}</b> "
-            "have happened (90 % interval). "
-            f'<span class="dim">In their usual order, with the probability that each is past: '
-            f"{text(events)}.</span></p>"
+            f"have happened ({text(level_of(prediction, 'disease_stage'))}). "
+            f'<span class="dim">In their usual order, with the probability that each is past '
+            f"(what is unsure is in it): {text(events)}.</span></p>"
         )
     return block(prediction, "disease_stage", "Data-driven stage (no clinical stage)", inner)
 
@@ -143,15 +181,9 @@ def course(prediction: Prediction) -> str:
     found = prediction.progression
     title = "Visits, and how the ALSFRS-R may go on"
     if not prediction.answers("progression"):
-        reasons = listed(why_not(prediction, "progression"))
         known = any(visit.total is not None for visit in prediction.person.visits)
         chart = timeline(prediction) if known else ""
-        inner = f'{chart}<p class="none">No forecast.</p><div class="why">{reasons}'
-        said = getattr(found, "statement", "")
-        return (
-            f"<section><h2>{title}</h2>{inner}</div>"
-            f"{source(prediction, 'progression', said)}</section>"
-        )
+        return block(prediction, "progression", title, "", nothing="No forecast.", above=chart)
     slope = between(found.slope.value, found.slope.low80, found.slope.high80, "points a month", 1)
     inner = (
         f"{_big(prediction, 'progression')}{timeline(prediction)}"
@@ -170,13 +202,17 @@ def risk(prediction: Prediction) -> str:
         inner = _big(prediction, "survival")
         inner += risk_chart(found.curve, found.encals, found.endpoint)
         failure = (found.respiratory_failure or {}).get(months)
-        said = [f"Risk of {found.endpoint}."]
+        said = [f"Risk of {found.endpoint} (95 % interval)."]
         if failure is not None:
-            share = share_between(failure.value, failure.low, failure.high)
-            said.append(f"NIV or tracheostomy first: {share}.")
+            share = share_between(failure.value, failure.low95, failure.high95)
+            whose = "simulated patients" if prediction.simulated["survival"] else "patients"
+            said.append(
+                f"NIV or tracheostomy first, in {months} months: {share}; how often it is the "
+                f"first event is the average of {whose}, it is not this person's."
+            )
         if found.median_months is not None:
             median = found.median_months
-            half = months_between(median.value, median.low, median.high)
+            half = months_between(median.value, median.low95, median.high95)
             said.append(f"Half of such patients have it after: {half}.")
         said.append(
             "Bands (80, 95 %) are of the risk; when it comes to one person is far less sure."
@@ -188,11 +224,8 @@ def risk(prediction: Prediction) -> str:
 def contributions(prediction: Prediction) -> str:
     """Return what each value does to each answer."""
     explanation = prediction.explanation
-    parts = []
-    for part in ("classification", "stage", "survival"):
-        rows = explanation.of(part)[:SHOWN] if explanation else ()
-        if rows:
-            parts.append(_chart(part, rows))
+    shown = {part: explanation.of(part)[:SHOWN] if explanation else () for part in _EXPLAINED}
+    parts = [_chart(part, rows) for part, rows in shown.items() if rows]
     inner = (
         f'<div class="three">{"".join(parts)}</div>'
         if parts
@@ -203,15 +236,17 @@ def contributions(prediction: Prediction) -> str:
             '<p class="dim">Each value multiplies the odds by so much, against the average '
             "person of the training. Hollow circle: another measurement might turn it round (sign "
             "kept in fewer than 80 % of draws). They tell how the models work, not what causes "
-            "what.</p>"
+            "what."
         )
-        inner += _sources(prediction)
+        if any(row.value is None for rows in shown.values() for row in rows):
+            inner += f" {UNKNOWN}: not known, expected from the rest."
+        inner += "</p>" + _sources(prediction)
     return f'<section class="wide"><h2>What the numbers rest on</h2>{inner}</section>'
 
 
-def _chart(part: str, rows: Sequence[Contribution]) -> str:
+def _chart(part: str, rows: Sequence[Reason]) -> str:
     chart = interval_chart(
-        [Row(short(c.name, c.label), c.log_odds, c.low, c.high, not c.steady) for c in rows],
+        [Row(named(c), c.log_odds, c.low, c.high, not c.steady) for c in rows],
         _ODDS_ENDS, _ODDS_TICKS, f"Contributions: {PARTS[part]}", _SIDES[part],
         width=246, names=122,
     )  # fmt: skip
@@ -232,6 +267,7 @@ def what_if(prediction: Prediction) -> str:
             f"<td>{_share_cell(risk)}</td>"
         )
 
+    level, stage_level = 95, round(100 * STAGE_LEVEL)
     now = explanation.now
     rows = [f"<tr><th>As measured</th>{cells(now.probability, now.stage, now.risk)}</tr>"]
     for one in explanation.what_ifs:
@@ -242,7 +278,8 @@ def what_if(prediction: Prediction) -> str:
         f"<th>ALS, %</th><th>Mean King's stage</th><th>Event in {RISK_MONTHS} months, %</th>"
         "</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody>"
-        '</table><p class="dim">Interval, then best estimate (95 %, stage 90 %), if this value '
+        '</table><p class="dim">Interval, then best estimate '
+        f"({level} %{'' if level == stage_level else f', stage {stage_level} %'}), if this value "
         "were that of average healthy people of this age, sex and head size and all else as it is. "
         "It shows how the models weigh a value; it is no effect of a treatment.</p>"
         f"{_sources(prediction)}</section>"
@@ -282,7 +319,8 @@ def neighbours(prediction: Prediction) -> str:
         inner = (
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
             f'<p class="dim">Distance: mean difference in standard deviations over '
-            f"{min(one.shared for one in found)} or more shared values, 95 % interval (estimate). "
+            f"{min(one.shared for one in found)} or more shared values, 95 % interval (estimate), "
+            "what measuring adds taken out. "
             "Stays: how often another measurement would find the same patient. Months: since "
             "onset. Five patients are no rate: read the risk above.</p>"
         )
@@ -313,22 +351,21 @@ def forecasts(prediction: Prediction) -> str:
             f'<p class="dim">Interval (median), months after the last visit. 24 points are reached '
             f"{text(half)} (80 %).</p>"
         )
-    return block(prediction, "progression", "Forecast in numbers", inner)
+    return block(prediction, "progression", "Forecast in numbers", inner, limited=False)
 
 
 def _sources(prediction: Prediction) -> str:
     """Return whom the explained numbers come from, each once."""
     parts = [p for p in _EXPLAINED if prediction.answers(p)]
     said = dict.fromkeys(getattr(prediction, part).statement for part in parts)
-    first = next((p for p in parts if prediction.simulated[p]), parts[0] if parts else "norms")
-    return source(prediction, first, "; ".join(said))
+    return source(prediction, parts, "; ".join(said))
 
 
 def _neighbour(one: Neighbour) -> str:
     def number(value: float | None) -> str:
         return DASH if value is None else f"{value:.0f}"
 
-    end = f"{EVENTS.get(one.event, one.event)} after {one.months_to_end:.0f} months"
+    end = f"{EVENTS.get(one.event, one.event)} after {months_of(one.months_to_end)}"
     away, stays = f"{one.distance:.1f}", DASH
     if one.stays is not None:
         away = f"{one.low:.1f} to {one.high:.1f} ({away})"

@@ -10,12 +10,15 @@ from html import escape
 from math import exp
 
 from ..imaging.finding import Finding
+from .disease_stage import LEVEL as EVENT_LEVEL
 from .explain import RISK_MONTHS
+from .models import PARTS
+from .parts import Contribution
 from .person_file import ONSETS
-from .predict import PARTS, Prediction
+from .predict import Prediction
 from .records import PersonRecord
 
-DASH = "\u2013"
+DASH, UNKNOWN = "\u2013", "(?)"
 YEAR = RISK_MONTHS
 """Months that a forecast and a risk are told for first."""
 SHORT = {
@@ -31,7 +34,8 @@ SHORT = {
     "cst_fa_asymmetry": "Corticospinal asymmetry",
     "progression_rate": "ALSFRS-R loss a month",
     "diagnostic_delay": "Delay to diagnosis",
-    "months_since_onset": "Onset to first visit",
+    "months_since_onset": "Onset to this visit",
+    "months_since_first": "Since the first visit",
     "definite_ee": "Definite El Escorial",
     "fvc": "Forced vital capacity",
     "log_months": "Time since first symptom",
@@ -54,6 +58,24 @@ def text(value: object) -> str:
 def short(name: str, label: str) -> str:
     """Return a name that fits beside a chart."""
     return SHORT.get(name, label.split(" (")[0])
+
+
+def named(contribution: Contribution) -> str:
+    """Return a short name of a contribution, marked where the predictor itself is not known."""
+    name = short(contribution.name, contribution.label)
+    return name if contribution.value is not None else f"{name} {UNKNOWN}"
+
+
+def months_of(months: float) -> str:
+    """Return whole months in words.
+
+    Examples
+    --------
+    >>> months_of(1.2), months_of(0.2), months_of(14.0)
+    ('1 month', 'less than 1 month', '14 months')
+    """
+    whole = round(months)
+    return "less than 1 month" if whole < 1 else "1 month" if whole == 1 else f"{whole} months"
 
 
 def percent(share: float) -> str:
@@ -137,9 +159,10 @@ def headline(prediction: Prediction, part: str) -> str:
         return f"{said[:1].upper()}{said[1:]}"
     if part == "stage":
         best = max(found.probabilities, key=lambda name: found.probabilities[name][0])
-        return f"Stage {best}: {share_between(*found.probabilities[best])}"
+        return _stages(*found.sets[0.8], best)
     if part == "disease_stage":
-        said = between(*found.stage, f"of {len(found.events)} changes")
+        ends = found.stage
+        said = between(ends.value, ends.low80, ends.high80, f"of {len(found.events)} changes")
         return f"{said[:1].upper()}{said[1:]}"
     if part == "progression":
         year = next(h for h in found.horizons if h.months == YEAR).alsfrs
@@ -149,19 +172,59 @@ def headline(prediction: Prediction, part: str) -> str:
         if months is None:
             return "Too late in the follow-up for a risk in months"
         risk = found.risks[months]
-        return f"Within {months} months {share_between(risk.value, risk.low, risk.high)}"
+        return f"Within {months} months {share_between(risk.value, risk.low95, risk.high95)}"
     return f"{len(prediction.explanation.neighbours)} patients, told one by one in the report"
 
 
+def _stages(first: str, last: str, best: str | None = None) -> str:
+    likely = "" if best is None else f", most likely {best}"
+    if first == last:
+        return f"Stage {first}" + (likely if best != first else "")
+    return f"Stages {first} to {last}{likely}"
+
+
+def stage_sets(prediction: Prediction) -> str:
+    """Return which stages hold the clinical one of how many patients."""
+    sets, simulated = prediction.stage.sets, prediction.simulated["stage"]
+    whom = "simulated patients" if simulated else "patients"
+    # The level is that of all together; what is known of some is known of the simulation alone.
+    fewer = "; of fewer in late stages, and where the run is short" if simulated else ""
+    return (
+        f"Such runs hold the clinical stage of 80 % (here {_lower(_stages(*sets[0.8]))}) and 95 % "
+        f"(here {_lower(_stages(*sets[0.95]))}) of all new {whom}{fewer}."
+    )
+
+
+def _lower(said: str) -> str:
+    return said[:1].lower() + said[1:]
+
+
+def level_of(prediction: Prediction, part: str) -> str:
+    """Return which interval a headline has and, of the probability of ALS, what was assumed."""
+    if part == "classification":
+        found = prediction.classification
+        return (
+            f"{100 * found.level:.0f} % interval, if {percent(found.prior)} % had ALS beforehand, "
+            "the others being healthy"
+        )
+    level = {
+        "stage": 0.8, "disease_stage": EVENT_LEVEL, "progression": 0.8, "survival": 0.95,
+    }.get(part)  # fmt: skip
+    return f"{100 * level:.0f} % interval" if level else ""
+
+
 def headlines(prediction: Prediction) -> list[tuple[str, str, str]]:
-    """Return name, number and statement of all parts."""
+    """Return name, number with the level of its interval, and statement of all parts."""
     rows = []
     for part, name in PARTS.items():
         said = headline(prediction, part) or "no number"
+        level = level_of(prediction, part) if prediction.answers(part) else ""
+        said += f" ({level})" if level else ""
         whom = getattr(getattr(prediction, part, None), "statement", "")
         if part == "reference" and prediction.explanation:
             whom = prediction.explanation.reference_statement
-        rows.append((name, said, whom))
+        unsaid = [badge for badge in badges_of(prediction, part) if whom and badge not in whom]
+        rows.append((name, said, ", ".join([whom, *unsaid])))
     return rows
 
 
@@ -169,7 +232,7 @@ def risk_months(prediction: Prediction) -> int | None:
     """Return the months of the risk that is told: a year, or less where the training ends."""
     known = [
         months for months, risk in prediction.survival.risks.items()
-        if months <= YEAR and None not in (risk.value, risk.low, risk.high)
+        if months <= YEAR and None not in (risk.value, risk.low95, risk.high95)
     ]  # fmt: skip
     return max(known, default=None)
 
@@ -185,11 +248,12 @@ def agreement(prediction: Prediction) -> str:
         return f"The clinical stage is {stage.clinical}, which the model does not know."
     share = share_between(*stage.probabilities[stage.clinical])
     word = {
-        "agrees": "The clinical stage fits the images",
-        "hardly agrees": "The clinical stage hardly fits the images",
-        "disagrees": "The clinical stage does not fit the images: look at both again",
+        "agrees": "is among them: inside the stages that hold 80 %",
+        "hardly agrees": "is at the edge: outside the stages that hold 80 %, inside those of 95 %",
+        "disagrees": "is outside the stages that hold 95 %: it does not fit the images, look at "
+        "both again",
     }[stage.agreement]
-    return f"Clinical stage {stage.clinical}; the model gives it {share}. {word}."
+    return f"Clinical stage {stage.clinical} {word}. The model gives it {share}."
 
 
 def evidence_sentence(prediction: Prediction) -> str:
@@ -211,6 +275,20 @@ def why_not(prediction: Prediction, part: str) -> list[str]:
     """Return why a part gives no number."""
     found = [f for where, f in prediction.findings if where == part and f.severity == "error"]
     return [sentence(f) for f in found] or ["This part gives no answer."]
+
+
+def limits(prediction: Prediction, part: str) -> list[str]:
+    """Return the warnings of a part, each once."""
+    found = [f for where, f in prediction.findings if where == part and f.severity == "warning"]
+    return list(dict.fromkeys(sentence(f) for f in found))
+
+
+def badges_of(prediction: Prediction, part: str) -> tuple[str, ...]:
+    """Return what a part's block is marked with: which of its people were simulated."""
+    if prediction.simulated[part]:
+        return ("simulated",)
+    # Learned from real people; but if others score the images, the numbers are no more theirs.
+    return ("simulated norms",) if prediction.simulated_norms(part) else ()
 
 
 def sentence(finding: Finding) -> str:

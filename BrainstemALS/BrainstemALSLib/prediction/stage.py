@@ -13,25 +13,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..imaging.finding import Finding
+from ..norms.reasons import IN_SHORT
 from ..norms.score import Norms
-from .features import NAMES, drawn, features_of
-from .records import PersonRecord, VisitRecord
-from .stage_model import BREATH, CLINIC, LABELS, SETS, STAGES, OrdinalModel, StageModels
+from .features import NAMES, features_of
+from .measurement import MeasurementError, read_measurement
+from .parts import QUANTILES, Contribution, Estimate, around
+from .records import PersonRecord, VisitRecord, age_at
+from .stage_model import (
+    BREATH,
+    CLINIC,
+    LABELS,
+    LEVELS,
+    SETS,
+    STAGES,
+    OrdinalModel,
+    StageModels,
+    joined,
+)
 
 DRAWS, SEED = 400, 0
-LEVEL = 0.9
-UNUSUAL, POSSIBLE = 0.05, 0.15
-"""Probability of the clinical stage below which the two disagree, and below which they hardly
-agree; own choices."""
-_WORDS = {
-    "norms-age-missing": "the age is missing",
-    "norms-age": "the age is outside the norms",
-    "norms-sex": "the norms do not know this sex",
-    "norms-icv-missing": "the intracranial volume is missing",
-    "norms-icv": "the intracranial volume is far from those of the norms",
-    "norms-quality": "a measurement is bad",
-    "norms-value": "a measure is missing",
-}
+LEVEL = LEVELS[-1]
+"""Of the intervals of probabilities and of contributions."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +43,25 @@ class StagePrediction:
     Attributes
     ----------
     probabilities : mapping or None
-        Stage to (probability, low, high): the mean over what is unsure, and the central 90 %.
+        Stage to (probability, low, high): of the values as measured, and the central 95 % of what
+        another measurement and another fit might have said.
     images, clinic : str
         Which of ``stage_model.SETS`` was used.
-    expected : tuple of float or None
-        Mean stage, low, high.
+    expected : Estimate or None
+        Mean stage, 1-4, with intervals of the same kind.
+    sets : mapping or None
+        Level of ``stage_model.LEVELS`` (0.8, 0.95) to the first and the last stage of a run of
+        neighbouring stages. Such runs hold the clinical stage of that share of all new patients;
+        not of those with one answer, nor of those at one stage.
     clinical : str or None
         The stage from function, for comparison.
     clinical_probability : float or None
     agreement : str
-        ``agrees``, ``hardly agrees``, ``disagrees``, or empty.
-    contributions : tuple of (str, str, float)
-        Predictor, its label, and what it adds to the log-odds of a higher stage, largest first;
-        they sum up to the patient's distance from the average patient of the training.
+        ``agrees`` where the clinical stage is in the run of 80 %, ``hardly agrees`` where it is in
+        that of 95 % alone, ``disagrees`` outside both; empty where there is none to compare with.
+    contributions : tuple of Contribution
+        What each predictor adds to the log-odds of a higher stage, the largest first; they sum up
+        to the patient's distance from the average patient of the training.
     findings : tuple of Finding
     statement : str
     simulated : bool
@@ -62,11 +70,12 @@ class StagePrediction:
     probabilities: Mapping[str, tuple[float, float, float]] | None
     images: str
     clinic: str
-    expected: tuple[float, float, float] | None
+    expected: Estimate | None
+    sets: Mapping[float, tuple[str, str]] | None
     clinical: str | None
     clinical_probability: float | None
     agreement: str
-    contributions: tuple[tuple[str, str, float], ...]
+    contributions: tuple[Contribution, ...]
     findings: tuple[Finding, ...]
     statement: str
     simulated: bool
@@ -78,6 +87,7 @@ def predict_stage(
     norms: Norms,
     models: StageModels,
     use_clinic: bool = True,
+    measurement: MeasurementError | None = None,
 ) -> StagePrediction:
     """Predict the stage at a visit from its images and, on demand, from what the clinic knows.
 
@@ -91,6 +101,8 @@ def predict_stage(
     norms : Norms
     models : StageModels
     use_clinic : bool
+    measurement : MeasurementError, optional
+        The bundled one by default.
 
     Returns
     -------
@@ -133,28 +145,34 @@ def predict_stage(
         )  # fmt: skip
         return _nothing(finding, common, *key)
     rng = np.random.default_rng(SEED)
-    again = drawn(values, DRAWS, rng)[:, 0, places]
+    again = (measurement or read_measurement()).drawn(values, DRAWS, rng)[:, 0, places]
     again = np.concatenate([again, np.broadcast_to(beside, (DRAWS, len(beside)))], axis=1)
-    found = model.probabilities_drawn(again, rng)
-    mean = found.mean(axis=0)
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    expected = found @ np.arange(1, len(STAGES) + 1)
-    ends = np.quantile(expected, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    share = mean[STAGES.index(visit.kings)] if visit.kings in STAGES else None
-    parts = sorted(
-        zip(model.predictors, model.contributions(now), strict=True), key=lambda p: -abs(p[1])
-    )
+    found, each = model.drawn(again, rng)
+    # The fit has seen values as they are measured: its answer to them is the calibrated one. Draws
+    # say how far another measurement or another fit might be from it.
+    told = model.probabilities(now)
+    ends = [QUANTILES[0], QUANTILES[-1]]
+    low, high = around(told, np.quantile(found, ends, axis=0))
+    share = told[STAGES.index(visit.kings)] if visit.kings in STAGES else None
+    sets = _runs(model, told)
+    parts = model.contributions(now)
+    tail = np.quantile(each, ends, axis=0)
+    reasons = [
+        Contribution(name, LABELS[name], *map(float, row), imaging=name in NAMES)
+        for name, *row in zip(model.predictors, now, parts, *around(parts, tail), strict=True)
+    ]
     return StagePrediction(
         probabilities={
             stage: (float(p), float(a), float(b))
-            for stage, p, a, b in zip(STAGES, mean, low, high, strict=True)
+            for stage, p, a, b in zip(STAGES, told, low, high, strict=True)
         },
         images=key[0],
         clinic=key[1],
-        expected=(float(expected.mean()), float(ends[0]), float(ends[1])),
+        expected=_mean(told, found),
+        sets=sets,
         clinical_probability=None if share is None else float(share),
-        agreement=_agreement(share),
-        contributions=tuple((name, LABELS[name], float(part)) for name, part in parts),
+        agreement=agreement_of(visit.kings, sets),
+        contributions=tuple(sorted(reasons, key=lambda one: -abs(one.log_odds))),
         findings=tuple(_limits(visit, key, model, use_clinic)),
         **common,
     )
@@ -170,7 +188,7 @@ def clinical_predictors(person: PersonRecord, visit: VisitRecord) -> dict[str, f
         if months > 0:
             found["log_months"] = float(np.log(months))
     if person.age is not None:
-        found["age"] = person.age + (visit.months or 0.0) / 12.0
+        found["age"] = age_at(person, visit)
     if visit.fvc is not None:
         found[BREATH] = visit.fvc / 100.0
     return found
@@ -186,10 +204,34 @@ def _richest(z: np.ndarray, clinic: Mapping[str, float]) -> tuple[str, str] | No
     return None
 
 
-def _agreement(share: float | None) -> str:
-    if share is None:
+def _mean(told: np.ndarray, found: np.ndarray) -> Estimate:
+    """The mean stage of probabilities (4,), with intervals by drawn ones (d, 4)."""
+    number = np.arange(1, len(STAGES) + 1)
+    mean, ends = told @ number, np.quantile(found @ number, QUANTILES)
+    for low, high in ((0, -1), (1, -2)):
+        ends[low], ends[high] = around(mean, ends[[low, high]])
+    return Estimate.of(ends, float(mean))
+
+
+def _runs(model: OrdinalModel, told: np.ndarray) -> dict[float, tuple[str, str]]:
+    found = joined(told[None])[0]
+    inside = {level: np.flatnonzero(found <= reach) for level, reach in model.reach.items()}
+    return {level: (STAGES[places[0]], STAGES[places[-1]]) for level, places in inside.items()}
+
+
+def agreement_of(clinical: str | None, sets: Mapping[float, tuple[str, str]]) -> str:
+    """Return how a clinical stage goes with the runs of stages.
+
+    Examples
+    --------
+    >>> [agreement_of(stage, {0.8: ("1", "2"), 0.95: ("1", "3")}) for stage in ("2", "3", "4")]
+    ['agrees', 'hardly agrees', 'disagrees']
+    """
+    if clinical not in STAGES:
         return ""
-    return "disagrees" if share < UNUSUAL else "hardly agrees" if share < POSSIBLE else "agrees"
+    words = zip(("agrees", "hardly agrees"), LEVELS, strict=True)
+    inside = (word for word, level in words if sets[level][0] <= clinical <= sets[level][1])
+    return next(inside, "disagrees")
 
 
 def _limits(visit: VisitRecord, key: tuple[str, str], model: OrdinalModel, use_clinic: bool):
@@ -213,7 +255,7 @@ def _limits(visit: VisitRecord, key: tuple[str, str], model: OrdinalModel, use_c
 
 
 def _because(reasons: list[str]) -> str:
-    words = dict.fromkeys(_WORDS.get(code, "a measure cannot be used") for code in reasons)
+    words = dict.fromkeys(IN_SHORT.get(code, "a measure cannot be used") for code in reasons)
     return f" ({', '.join(words)})" if reasons else ""
 
 
@@ -221,6 +263,6 @@ def _nothing(
     finding: Finding, common: Mapping[str, object], images: str = "", clinic: str = ""
 ) -> StagePrediction:
     return StagePrediction(
-        probabilities=None, images=images, clinic=clinic, expected=None,
+        probabilities=None, images=images, clinic=clinic, expected=None, sets=None,
         clinical_probability=None, agreement="", contributions=(), findings=(finding,), **common,
     )  # fmt: skip

@@ -10,7 +10,7 @@ order and visits of one person stay together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ import numpy as np
 from scipy.special import expit
 
 from .features import FEATURES
-from .model_files import Training, bundled, read_model
+from .model_files import Training, bundled, read_model, row_of, row_text
 
 KIND = "stage"
 STAGES = ("1", "2", "3", "4")
 """Those that are modelled: stage 0 is a patient without any loss in the scale, 5 is death."""
+LEVELS = (0.8, 0.95)
+"""Of intervals, and of runs of stages."""
 CLINIC = ("bulbar_onset", "log_months", "age")
 BREATH = "fvc"
 LABELS = {
@@ -66,6 +68,10 @@ class OrdinalModel:
         Mahalanobis distance that 0.1 % of the training was beyond.
     precision : numpy.ndarray, shape (p, p)
         Of the standardised predictors.
+    reach : mapping of float to float
+        Level of ``LEVELS`` to what the stages of a run have to sum up to, at the least, before no
+        other joins it: so that runs of people held out of the fit held their stage that often. The
+        level itself where it was not learned.
     """
 
     predictors: tuple[str, ...]
@@ -76,6 +82,7 @@ class OrdinalModel:
     replicates: np.ndarray
     far: float
     precision: np.ndarray
+    reach: Mapping[float, float] = field(default_factory=lambda: {one: one for one in LEVELS})
 
     def standardised(self, values: np.ndarray) -> np.ndarray:
         """Return predictors (..., p) in standard deviations of the training."""
@@ -85,12 +92,15 @@ class OrdinalModel:
         """Return the probabilities (..., 4) of ``STAGES`` for predictors (..., p)."""
         return stage_probabilities(self.standardised(values) @ self.beta, self.theta)
 
-    def probabilities_drawn(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return probabilities (d, 4) of one visit's predictors drawn (d, p), each of a refit."""
+    def drawn(self, values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities (d, 4) and contributions (d, p) of predictors drawn (d, p).
+
+        Each draw is answered by one of the refits.
+        """
         which = self.replicates[rng.integers(len(self.replicates), size=len(values))]
         cut = len(STAGES) - 1
-        score = (self.standardised(values) * which[:, cut:]).sum(axis=1)
-        return stage_probabilities(score, which[:, :cut])
+        parts = self.standardised(values) * which[:, cut:]
+        return stage_probabilities(parts.sum(axis=1), which[:, :cut]), parts
 
     def contributions(self, values: np.ndarray) -> np.ndarray:
         """Return what each predictor (p,) adds to the log-odds of a higher stage."""
@@ -113,6 +123,36 @@ def stage_probabilities(score: np.ndarray, theta: np.ndarray) -> np.ndarray:
     above = expit(np.asarray(score)[..., None] - theta)
     ones, zeros = np.ones((*above.shape[:-1], 1)), np.zeros((*above.shape[:-1], 1))
     return -np.diff(np.concatenate([ones, above, zeros], axis=-1), axis=-1)
+
+
+def joined(probabilities: np.ndarray) -> np.ndarray:
+    """Return what a run of neighbouring stages sums up to when each stage joins it, (n, k).
+
+    A run begins with the most probable stage, to which nothing has been added, 0; the more probable
+    one of its two neighbours joins next. Runs are nested.
+
+    Parameters
+    ----------
+    probabilities : numpy.ndarray, shape (n, k)
+
+    Examples
+    --------
+    >>> joined(np.array([[0.1, 0.5, 0.25, 0.15]])).tolist()
+    [[0.9, 0.0, 0.5, 0.75]]
+    """
+    n, size = probabilities.shape
+    rows = np.arange(n)
+    edged = np.pad(probabilities, ((0, 0), (1, 1)), constant_values=-1.0)
+    low = high = probabilities.argmax(axis=1)
+    total = probabilities[rows, low]
+    found = np.zeros((n, size))
+    for _ in range(size - 1):
+        down = edged[rows, low] > edged[rows, high + 2]
+        low, high = np.where(down, low - 1, low), np.where(down, high, high + 1)
+        new = np.where(down, low, high)
+        found[rows, new] = total
+        total = total + probabilities[rows, new]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,13 +183,14 @@ def content_of(models: Mapping[tuple[str, str], OrdinalModel], shares: np.ndarra
                 "images": images,
                 "clinic": clinic,
                 "predictors": list(m.predictors),
-                "mean": _short(m.mean),
-                "scale": _short(m.scale),
-                "theta": _short(m.theta),
-                "beta": _short(m.beta),
+                "mean": row_text(m.mean, 5),
+                "scale": row_text(m.scale, 5),
+                "theta": row_text(m.theta, 5),
+                "beta": row_text(m.beta, 5),
                 "far": float(m.far),
-                "precision": [_short(row) for row in m.precision],
-                "replicates": [_short(row) for row in m.replicates],
+                "precision": [row_text(row, 5) for row in m.precision],
+                "reach": row_text([m.reach[level] for level in LEVELS], 5),
+                "replicates": [row_text(row, 5) for row in m.replicates],
             }
             for (images, clinic), m in models.items()
         ],
@@ -170,18 +211,12 @@ def read_stage_models(path: Path | None = None) -> StageModels:
 
 
 def _model(record: Mapping[str, Any]) -> OrdinalModel:
-    numbers = {name: _numbers(record[name]) for name in ("mean", "scale", "theta", "beta")}
+    numbers = {name: row_of(record[name]) for name in ("mean", "scale", "theta", "beta")}
     tables = {
-        name: np.array([_numbers(row) for row in record[name]])
+        name: np.array([row_of(row) for row in record[name]])
         for name in ("replicates", "precision")
     }
+    if "reach" in record:
+        reach = row_of(record["reach"]).tolist()
+        numbers["reach"] = dict(zip(LEVELS, reach, strict=True))
     return OrdinalModel(tuple(record["predictors"]), far=record["far"], **numbers, **tables)
-
-
-def _short(values: np.ndarray) -> str:
-    """Numbers of a row on one line: a list would take a line a number."""
-    return " ".join(f"{v:.5g}" for v in values)
-
-
-def _numbers(text: str) -> np.ndarray:
-    return np.array([float(v) for v in text.split()])

@@ -10,14 +10,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import expit, logit
 
 from ..imaging.finding import Finding
 from ..norms.score import Norms
 from ..prognosis import encals
-from .features import FEATURES
+from .measurement import MeasurementError, read_measurement
+from .parts import QUANTILES, Contribution, Estimate, around
 from .records import PersonRecord
-from .survival_findings import about_input, far_outside, outside, reached, short_follow_up, too_late
-from .survival_model import CAUSES, RESPIRATORY, SurvivalModel, square_root
+from .survival_findings import (
+    about_input,
+    far_outside,
+    near_the_most,
+    outside,
+    outside_as_a_whole,
+    reached,
+    short_follow_up,
+)
+from .survival_model import CAUSES, RESPIRATORY, WIDENED, SurvivalModel, square_root
 from .survival_predictors import (
     CLINICAL,
     FLAGS,
@@ -30,10 +40,8 @@ from .survival_predictors import (
 )
 from .survival_result import (
     HORIZONS,
-    Contribution,
     Curve,
     EncalsResult,
-    Estimate,
     SurvivalPrediction,
 )
 
@@ -41,17 +49,19 @@ DRAWS = 200
 SEED = 20261130
 STEP = 0.5
 """Months between the points at which curves are computed."""
+YEAR = 12
 CURVE_STEP = 4
 """Of them, each fourth is given."""
 _ENCALS_LABELS = LABELS | {"age_at_onset": LABELS["onset_age"]}
-_QUANTILES = (0.025, 0.975, 0.1, 0.9)
-_SIZES = [PREDICTORS.index(feature.name) for feature in FEATURES if feature.size]
 
 
 def predict_survival(
-    person: PersonRecord, model: SurvivalModel, norms: Norms | None
+    person: PersonRecord,
+    model: SurvivalModel,
+    norms: Norms | None,
+    measurement: MeasurementError | None = None,
 ) -> SurvivalPrediction:
-    """Predict from the findings of the first visit, given that nothing happened until the last.
+    """Predict from the findings of the last visit, given that nothing happened until then.
 
     Parameters
     ----------
@@ -61,6 +71,8 @@ def predict_survival(
         Of ``survival_model.read_survival``.
     norms : Norms or None
         None leaves the images out.
+    measurement : MeasurementError, optional
+        The bundled one by default.
 
     Returns
     -------
@@ -73,33 +85,43 @@ def predict_survival(
 
     Notes
     -----
-    It abstains where the end point has happened (``survival_findings.reached``), and warns where
-    the last visit is far worse than the first foretells.
+    It abstains where the end point has happened (``survival_findings.reached``) and where the last
+    visit, or its change, is none that a training patient had. It warns where the fall since the
+    first visit is faster than before: the model reads the pace since onset as a whole; and where
+    its form, not the findings, limits the risk (``SurvivalModel.most``). The ENCALS model beside it
+    reads the first visit, as it was published.
     """
     values = predictors_of([person], norms)
-    raw, sd = values.raw[0], values.sd[0]
-    start = SurvivalPrediction(model.training.statement)
+    raw = values.raw[0]
+    start = SurvivalPrediction(model.statement)
     abstain = outside(person, raw, model)
+    far = (raw[IMAGING] < model.low[IMAGING]) | (raw[IMAGING] > model.high[IMAGING])
+    used = raw.copy()
+    used[IMAGING] = np.where(far, np.nan, raw[IMAGING])
+    visits = len(person.visits)
+    if not abstain:
+        found, _ = model.expected(model.standardised(transform(used)))
+        whole = outside_as_a_whole(float(model.at(visits)[1][1] * (found @ model.beta)), model)
+        abstain = [] if whole is None else [whole]
     # Where nothing is predicted, nothing is said of what limits it.
-    findings = [] if abstain else about_input(person, raw, norms is not None)
+    findings = [] if abstain else about_input(person, raw, norms is not None, model)
     # Its end point is the same.
-    beside = None if reached(person) else _encals(person, raw, findings)
+    beside = None if reached(person) else _encals(person, findings)
     if abstain:
         return replace(start, findings=(*abstain, *findings), encals=beside)
-    far = (raw[IMAGING] < model.low[IMAGING]) | (raw[IMAGING] > model.high[IMAGING])
     if far.any():
-        names = [PREDICTORS[IMAGING][place] for place in np.flatnonzero(far)]
-        raw = raw.copy()
-        raw[IMAGING] = np.where(far, np.nan, raw[IMAGING])
-        findings.append(far_outside(names))
-    alive_at = float(person.months_since_onset) + float(person.visits[-1].months or 0.0)
-    if alive_at > person.months_since_onset + model.horizon:
-        return replace(start, findings=(too_late(), *findings), encals=beside)
-    return _predict(start, model, raw, sd, float(person.months_since_onset), alive_at, findings,
-                    beside)  # fmt: skip
+        findings.append(far_outside([PREDICTORS[IMAGING][k] for k in np.flatnonzero(far)]))
+    return _predict(
+        start, model, measurement or read_measurement(), used,
+        replace(values.images, z=used[None, IMAGING]),
+        raw[PREDICTORS.index("months_since_onset")], visits, findings, beside,
+    )  # fmt: skip
 
 
-def _predict(start, model, raw, sd, first, alive_at, findings, beside) -> SurvivalPrediction:
+def _predict(
+    start, model, measurement, raw, images, alive_at, visits, findings, beside
+) -> SurvivalPrediction:
+    widening, (offset, slope) = model.at(visits)
     rng = np.random.default_rng(SEED)
     x = model.standardised(transform(raw))
     mean, root = model.expected(x)
@@ -110,45 +132,55 @@ def _predict(start, model, raw, sd, first, alive_at, findings, beside) -> Surviv
             share = np.clip(filled[:, place] * model.scale[place] + model.centre[place], 0, 1)
             yes = rng.uniform(size=DRAWS) < share
             filled[:, place] = (yes - model.centre[place]) / model.scale[place]
-    seen = _remeasured(model, raw, sd, filled, missing, rng)
+    seen = _remeasured(model, measurement, raw, images, filled, missing, rng)
     q = len(model.knots)
     theta = np.concatenate([model.gamma, model.beta])
     drawn = theta + rng.standard_normal((DRAWS, len(theta))) @ square_root(model.covariance).T
     causes = model.cause.ravel() + rng.standard_normal((DRAWS, model.cause.size)) @ square_root(
         model.cause_covariance
     ).T  # fmt: skip
-    after = np.arange(0.0, model.horizon - (alive_at - first) + STEP / 2, STEP)
+    after = np.arange(0.0, model.horizon + STEP / 2, STEP)
     months = alive_at + after
-    # Months since onset: of the first visit, to weigh what is missing, then of the curve.
-    at = np.concatenate([[first], months])
-    centre = _free(model.log_odds(at), filled @ model.beta)
+    centre = _free(model.log_odds(months), offset + slope * (filled @ model.beta))
     middle = alive_at + (after[1:] + after[:-1]) / 2
     free, incidence = _average(centre, model.shares(filled, middle))
-    bands = _free(model.log_odds(at, drawn[:, :q]), np.sum(seen * drawn[:, q:], axis=1))
-    free_drawn = bands[:, 1:] / bands[:, 1:2]
+    spread = slope * seen * drawn[:, q:]
+    bands = _free(model.log_odds(months, drawn[:, :q]), offset + spread.sum(axis=1))
+    free_drawn = bands / bands[:, :1]
     parts = model.shares(seen, middle, causes.reshape(DRAWS, *model.cause.shape))
     parts = np.cumsum(-np.diff(free_drawn)[..., None] * parts, axis=1)
     respiratory = [CAUSES.index(cause) for cause in RESPIRATORY]
+    factors = _factors(widening, after)
+    ends = _wider(factors, free, np.quantile(free_drawn, QUANTILES, axis=0))
+    ends = np.minimum.accumulate(ends, axis=1)
     risks, failures = {}, {}
     for horizon in HORIZONS:
         place = round(horizon / STEP)
         if place < len(after):
-            risks[horizon] = _estimate(1 - free[place], 1 - free_drawn[:, place])
-            failures[horizon] = _estimate(
-                incidence[place, respiratory].sum(),
-                parts[:, place - 1, respiratory].sum(axis=-1),
-            )
+            risks[horizon] = Estimate.of(1 - ends[::-1, place], 1 - free[place])
+            share = incidence[place, respiratory].sum()
+            failures[horizon] = Estimate.of(
+                _wider(
+                    factors[:, place], share,
+                    np.quantile(parts[:, place - 1, respiratory].sum(axis=-1), QUANTILES),
+                ),
+                share,
+            )  # fmt: skip
     if len(risks) < len(HORIZONS):
         findings.append(short_follow_up(model))
-    median = _estimate(_crossing(free, 0.5, after), _crossings(free_drawn, 0.5, after))
-    lp = mean * model.beta
-    spread = seen * drawn[:, q:]
+    if YEAR in risks:
+        limited = near_the_most(
+            risks[YEAR].value, risks[YEAR].high95, model.most(alive_at, float(YEAR))
+        )
+        findings += [] if limited is None else [limited]
+    median = Estimate.of(_crossings(ends, 0.5, after), _crossing(free, 0.5, after))
+    lp = slope * mean * model.beta
     return replace(
         start,
         findings=tuple(findings),
         months_since_onset=alive_at,
         log_odds=float(lp.sum()),
-        curve=_curve(after, free, free_drawn, incidence),
+        curve=_curve(after, free, ends, incidence),
         risks=risks,
         respiratory_failure=failures,
         median_months=median,
@@ -158,13 +190,10 @@ def _predict(start, model, raw, sd, first, alive_at, findings, beside) -> Surviv
     )
 
 
-def _remeasured(model, raw, sd, filled, missing, rng) -> np.ndarray:
-    """Return standardised predictors (DRAWS, p) as they might have been measured.
-
-    As ``features.drawn``; ours are drawn together with what is missing.
-    """
-    again = raw + sd * rng.standard_normal((DRAWS, len(raw)))
-    again[:, _SIZES] = np.abs(again[:, _SIZES])
+def _remeasured(model, measurement, raw, images, filled, missing, rng) -> np.ndarray:
+    """Return standardised predictors (DRAWS, p) as they might have been measured."""
+    again = np.repeat(raw[None], DRAWS, axis=0)
+    again[:, IMAGING] = measurement.drawn(images, DRAWS, rng)[:, 0]
     return np.where(missing, filled, model.standardised(transform(again)))
 
 
@@ -175,13 +204,11 @@ def _free(log_odds: np.ndarray, lp: np.ndarray) -> np.ndarray:
 
 
 def _average(free: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average over what may be missing: who lived on tells something of it."""
-    weight = free[:, 1] / free[:, 0]
-    weight = weight / weight.sum()
-    curves = free[:, 1:] / free[:, 1:2]
+    """Average curves over what may be missing; 1 at the visit."""
+    curves = free / free[:, :1]
     steps = -np.diff(curves)[..., None] * shares
-    incidence = np.einsum("d,dkc->kc", weight, np.cumsum(steps, axis=1))
-    return np.minimum(weight @ curves, 1.0), np.vstack([np.zeros(len(CAUSES)), incidence])
+    incidence = np.cumsum(steps, axis=1).mean(axis=0)
+    return curves.mean(axis=0), np.vstack([np.zeros(len(CAUSES)), incidence])
 
 
 def _crossing(free: np.ndarray, level: float, after: np.ndarray) -> float:
@@ -198,23 +225,32 @@ def _crossings(free: np.ndarray, level: float, after: np.ndarray) -> np.ndarray:
     return np.where(below.any(axis=1), after[place - 1] + part * STEP, np.inf)
 
 
-def _estimate(value: float, draws: np.ndarray) -> Estimate:
-    """Return an estimate; orders, so that infinite draws (beyond the follow-up) do no harm."""
-    low, high, low80, high80 = np.quantile(draws, _QUANTILES, method="nearest")
-    return Estimate(*(_known(part) for part in (value, low, high, low80, high80)))
+def _factors(widening: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return by how much each of ``QUANTILES`` is moved away, (5, k); straight between months."""
+    narrow, wide = (np.interp(after, WIDENED, widening[:, level]) for level in range(2))
+    return np.stack([wide, narrow, np.ones_like(after), narrow, wide])
+
+
+def _wider(factors: np.ndarray, value: np.ndarray | float, quantiles: np.ndarray) -> np.ndarray:
+    """Return ends of intervals (5, ...) moved away from a probability, on the log odds."""
+
+    def odds(probability):
+        return logit(np.clip(probability, 1e-12, 1 - 1e-12))
+
+    return expit(odds(value) + factors * (odds(quantiles) - odds(value)))
 
 
 def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _curve(after, free, free_drawn, incidence) -> Curve:
+def _curve(after, free, ends, incidence) -> Curve:
     shown = slice(None, None, CURVE_STEP)
-    bands = np.quantile(free_drawn[:, shown], _QUANTILES, axis=0)
+    low95, low80, _, high80, high95 = ends[:, shown]
     return Curve(
         tuple(after[shown].tolist()),
         tuple(free[shown].tolist()),
-        *(tuple(band.tolist()) for band in bands),
+        *(tuple(band.tolist()) for band in (low80, high80, low95, high95)),
         incidence={
             cause: tuple(incidence[shown, place].tolist()) for place, cause in enumerate(CAUSES)
         },
@@ -222,18 +258,20 @@ def _curve(after, free, free_drawn, incidence) -> Curve:
 
 
 def _contributions(lp, spread, raw) -> tuple[Contribution, ...]:
+    low, high = around(lp, np.quantile(spread, (QUANTILES[0], QUANTILES[-1]), axis=0))
     found = [
         Contribution(
-            name, LABELS[name], _estimate(lp[place], spread[:, place]), _known(raw[place]),
-            name not in CLINICAL,
+            name, LABELS[name], _known(raw[place]), float(lp[place]), float(low[place]),
+            float(high[place]), name not in CLINICAL,
         )
         for place, name in enumerate(PREDICTORS)
     ]  # fmt: skip
-    return tuple(sorted(found, key=lambda part: -abs(part.log_odds.value)))
+    return tuple(sorted(found, key=lambda part: -abs(part.log_odds)))
 
 
-def _encals(person: PersonRecord, raw: np.ndarray, findings: list[Finding]) -> EncalsResult | None:
-    given = encals_inputs(raw[None])
+def _encals(person: PersonRecord, findings: list[Finding]) -> EncalsResult | None:
+    """Return what the published model says of the first visit: for its time it was made."""
+    given = encals_inputs(predictors_of([person.until(1)], None).raw)
     lp = float(sum(encals.contributions(**given, outside="nan").values())[0])
     if np.isnan(lp) or person.group not in (None, "ALS"):
         wanting = [name for name, value in given.items() if np.isnan(value[0])]
@@ -246,7 +284,7 @@ def _encals(person: PersonRecord, raw: np.ndarray, findings: list[Finding]) -> E
                 "encals-abstains",
                 "info",
                 f"The ENCALS model says nothing ({why})",
-                "It needs every predictor but C9orf72, of a patient with ALS.",
+                "It needs every predictor but C9orf72 at the first visit, of a patient with ALS.",
             )
         )
         return None

@@ -7,11 +7,20 @@ for more than 23 h a day (NIV) and tracheostomy. Which of them it is, given that
 month t, is a multinomial logistic model ("vertical modelling", Nicolaie 2010, Stat Med 29:1190,
 doi:10.1002/sim.3756): total hazard times share is the hazard of each cause, so that the cumulative
 incidences add up to the risk.
+
+Predictors are those of the last visit, and time counts from it: the model is fitted to every visit
+of every patient, each with delayed entry ("landmark super-model", van Houwelingen 2007, Scand J
+Stat 34:70, doi:10.1111/j.1467-9469.2006.00529.x). One set of coefficients says too much from later
+visits: offset and slope of the log odds there are learned from others (``recalibration``).
+
+What the form cannot do: given life until month t, the risk by month u is at most 1 - exp(s(t) -
+s(u)), where s is the spline, however bad the findings (``most``). The later after onset, the lower
+it is. Answers near it are too low where the true hazard is not bound in this way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +33,10 @@ KIND = "survival"
 CAUSES = ("death", "niv", "tracheostomy")
 RESPIRATORY = ("niv", "tracheostomy")
 """Respiratory failure."""
+VISITS = 3
+"""From one, two, and this many or more visits the model differs."""
+WIDENED = (6.0, 12.0, 24.0)
+"""Months after the visit at which ``SurvivalModel.widening`` is learned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +69,18 @@ class SurvivalModel:
         the knots, and the predictors ``cause_names``.
     cause_covariance : numpy.ndarray, shape (2 * (2 + m), 2 * (2 + m))
     cause_names : tuple of str
+    outcomes : str
+        What a reader must know of the outcomes that it was learned from; empty for real ones.
+    widening : numpy.ndarray, shape (3, h, 2)
+        By how much intervals of risks are wider than coefficients, measurement and missing
+        predictors make them (log odds): from one, two, and three or more visits, at each of
+        ``WIDENED`` months, at 80 % and 95 %; 1 where nothing is known of it.
+    recalibration : numpy.ndarray, shape (3, 2)
+        From one, two, and three or more visits: what is added to the log odds, and what the sum
+        over predictors is multiplied by; 0 and 1 where nothing is known of it.
+    domain : dict of str to (float, float)
+        Range of the training visits, of ``survival_predictors.changes`` and of ``log_odds`` (the
+        sum over predictors, recalibrated); what is absent is not limited.
     """
 
     training: Training
@@ -74,6 +99,20 @@ class SurvivalModel:
     cause: np.ndarray
     cause_covariance: np.ndarray
     cause_names: tuple[str, ...]
+    outcomes: str = ""
+    widening: np.ndarray = field(default_factory=lambda: np.ones((VISITS, len(WIDENED), 2)))
+    recalibration: np.ndarray = field(default_factory=lambda: np.array([[0.0, 1.0]] * VISITS))
+    domain: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def statement(self) -> str:
+        """Whom the model was learned from, in one phrase."""
+        return ", ".join(filter(None, (self.training.statement, self.outcomes)))
+
+    def at(self, visits: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``widening`` (h, 2) and ``recalibration`` (2,) after some number of visits."""
+        place = min(visits, VISITS) - 1
+        return self.widening[place], self.recalibration[place]
 
     def standardised(self, values: np.ndarray) -> np.ndarray:
         """Return predictors (..., p) less the mean, in standard deviations."""
@@ -92,7 +131,13 @@ class SurvivalModel:
         rows = basis(np.log(months), self.knots)
         return rows @ self.gamma if gamma is None else gamma @ rows.T
 
-    def conditional_risk(self, x: np.ndarray, alive_at: np.ndarray, after: np.ndarray):
+    def conditional_risk(
+        self,
+        x: np.ndarray,
+        alive_at: np.ndarray,
+        after: np.ndarray,
+        visits: np.ndarray | int = 1,
+    ):
         """Return the risk of the event within some months after it had not happened yet.
 
         Parameters
@@ -101,16 +146,24 @@ class SurvivalModel:
             Standardised predictors, none missing.
         alive_at, after : numpy.ndarray, shapes (n,) and (k,)
             Months since onset, and after that.
+        visits : int or numpy.ndarray of int, shape (n,)
+            Their number until then.
 
         Returns
         -------
         numpy.ndarray, shape (n, k)
         """
-        lp = (x @ self.beta)[:, None]
+        offset, slope = self.recalibration[np.minimum(visits, VISITS) - 1].T
+        lp = (offset + slope * (x @ self.beta))[:, None]
         months = alive_at[:, None] + after
         at = self.log_odds(months.ravel()).reshape(months.shape)
         start = self.log_odds(alive_at)[:, None]
         return -np.expm1(np.logaddexp(0.0, start + lp) - np.logaddexp(0.0, at + lp))
+
+    def most(self, alive_at: float, after: float) -> float:
+        """Return the highest risk that the form allows within some months after a day."""
+        early, late = self.log_odds(np.array([alive_at, alive_at + after]))
+        return float(-np.expm1(early - late))
 
     def shares(self, x: np.ndarray, months: np.ndarray, draws: np.ndarray | None = None):
         """Return the shares of ``CAUSES`` among events.
@@ -214,13 +267,15 @@ def square_root(covariance: np.ndarray) -> np.ndarray:
 
 
 _ARRAYS = ("centre", "scale", "knots", "gamma", "beta", "covariance", "mean", "spread",
-           "low", "high", "cause", "cause_covariance")  # fmt: skip
+           "low", "high", "cause", "cause_covariance", "widening", "recalibration")  # fmt: skip
 
 
 def write_survival(path: Path, model: SurvivalModel) -> None:
     """Write a model as JSON; see ``model_files.write_model``."""
     content: dict[str, Any] = {name: getattr(model, name) for name in _ARRAYS}
     content |= {"names": model.names, "cause_names": model.cause_names, "horizon": model.horizon}
+    content |= {"outcomes": model.outcomes}
+    content |= {"domain": {name: list(ends) for name, ends in model.domain.items()}}
     write_model(path, KIND, model.training, content)
 
 
@@ -241,15 +296,19 @@ def read_survival(path: Path | None = None) -> SurvivalModel:
             names=tuple(content["names"]),
             cause_names=tuple(content["cause_names"]),
             horizon=float(content["horizon"]),
+            outcomes=str(content["outcomes"]),
+            domain={str(k): (float(a), float(b)) for k, (a, b) in content["domain"].items()},
             **arrays,
         )
         p, q, m = len(model.names), len(model.knots), 2 * (2 + len(model.cause_names))
         wanted = {
             "centre": (p,), "scale": (p,), "gamma": (q,), "beta": (p,), "mean": (p,),
             "covariance": (q + p, q + p), "spread": (p, p), "low": (p,), "high": (p,),
-            "cause": (2, m // 2), "cause_covariance": (m, m),
+            "cause": (2, m // 2), "cause_covariance": (m, m), "recalibration": (VISITS, 2),
+            "widening": (VISITS, len(WIDENED), 2),
         }  # fmt: skip
         fits = all(getattr(model, name).shape == shape for name, shape in wanted.items())
+        fits = fits and model.widening.min() > 0 and model.recalibration[:, 1].min() > 0
         fits = fits and set(model.cause_names) <= set(model.names)
     except (KeyError, TypeError, ValueError):
         fits = False

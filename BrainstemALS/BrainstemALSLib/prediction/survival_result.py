@@ -6,55 +6,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..imaging.finding import Finding
+from .parts import Contribution, Estimate
 
 ENDPOINT = "death, tracheostomy, or non-invasive ventilation for more than 23 h a day"
 HORIZONS = (6, 12, 18, 24)
 """Months after the visit."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its intervals; None where it lies beyond the follow-up of the training.
-
-    Attributes
-    ----------
-    value, low, high, low80, high80 : float or None
-        95 % and 80 %: what coefficients, measurement of the images and missing predictors leave
-        open. Not: when the event of one person comes.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    low80: float | None
-    high80: float | None
-
-
-@dataclass(frozen=True)
-class Contribution:
-    """What one predictor adds to the log odds of the event, against the average patient.
-
-    Attributes
-    ----------
-    name, label : str
-    log_odds : Estimate
-        The values of all predictors add up to ``SurvivalPrediction.log_odds``.
-    value : float or None
-        Of the predictor, in its own unit; None where it is missing: then it is what is expected
-        given the others.
-    imaging : bool
-    """
-
-    name: str
-    label: str
-    log_odds: Estimate
-    value: float | None
-    imaging: bool
+CONTRIBUTION_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class EncalsResult:
-    """The published ENCALS model, clinical only, given that nothing had happened until the visit.
+    """The published ENCALS model of the first visit, given that nothing happened until the last.
 
     Attributes
     ----------
@@ -89,7 +51,7 @@ class Curve:
     ----------
     months : tuple of float
         After the visit.
-    value, low, high, low80, high80 : tuple of float
+    value, low80, high80, low95, high95 : tuple of float
         Probability that nothing has happened: pointwise intervals.
     incidence : dict of str to tuple of float
         Cumulative incidence of each cause; together with ``value`` they add up to 1.
@@ -97,16 +59,20 @@ class Curve:
 
     months: tuple[float, ...]
     value: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
     low80: tuple[float, ...]
     high80: tuple[float, ...]
+    low95: tuple[float, ...]
+    high95: tuple[float, ...]
     incidence: dict[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
 class SurvivalPrediction:
     """The outlook of one person from the last visit on.
+
+    Intervals hold what coefficients, measurement of the images and missing predictors leave open;
+    not when the event of one person comes. No risk can exceed what the form of the model allows at
+    this time since onset (``SurvivalModel.most``); the finding ``survival-cap`` tells where it may.
 
     Attributes
     ----------
@@ -116,9 +82,9 @@ class SurvivalPrediction:
     findings : tuple of Finding
         Of severity ``error`` where it abstains: all below is None or empty then.
     months_since_onset : float or None
-        Of the last visit.
+        To the last visit, from which all below counts.
     log_odds : float or None
-        Sum of the contributions.
+        Sum of the contributions, against the average patient at such a visit.
     curve : Curve or None
     risks : dict of int to Estimate
         Of the end point, by ``HORIZONS``.
@@ -130,7 +96,8 @@ class SurvivalPrediction:
         Months after the visit between which 80 % of such patients have the event; None for an end
         beyond the follow-up.
     contributions : tuple of Contribution
-        The largest first.
+        Against the average patient, above 0 for an earlier event, with 95 % intervals; the largest
+        first. They add up to ``log_odds``.
     encals : EncalsResult or None
     """
 

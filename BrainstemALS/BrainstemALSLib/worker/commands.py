@@ -126,8 +126,7 @@ class Commands:
 
     def _predict(self, params: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """Data: see ``Predicting.run``."""
-        progress("predict", 0.0, "Predicting")
-        data = self._predicting.run(params)
+        data = self._predicting.run(params, progress)
         progress("done", 1.0, "Done")
         return data
 

@@ -6,7 +6,7 @@ command line say the same of one exam.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -31,12 +31,15 @@ from ..report.tables import (
 if TYPE_CHECKING:
     from ..measurement import Measures
     from ..norms.score import Norms, NormScore
-    from ..prediction.predict import Models, Prediction
+    from ..prediction.models import Models
+    from ..prediction.predict import Prediction
     from ..prediction.records import PersonRecord
 
 EXAM = "exam"
 """Folder of the tables of this visit, beside the other files of the job."""
 _STEM = "sub-x"
+_PREDICT, _REPORT = 0.4, 0.9
+"""Where the prediction and the report begin in the whole, the first time; later all is fast."""
 MOST_UNUSUAL = 6
 """Unusual measures that are named; the rest is counted."""
 _MEASURES = {
@@ -56,8 +59,18 @@ class Predicting:
         self._norms: Norms | None = None
         self._models: Models | None = None
 
-    def run(self, params: dict[str, Any]) -> dict[str, Any]:
+    def run(
+        self,
+        params: dict[str, Any],
+        progress: Callable[[str, float, str], None] = lambda _stage, _fraction, _text: None,
+    ) -> dict[str, Any]:
         """Predict; see ``requests.predict_params``.
+
+        Parameters
+        ----------
+        params : dict
+        progress : callable
+            Called with stage, fraction 0-1 and text between the steps.
 
         Returns
         -------
@@ -65,7 +78,8 @@ class Predicting:
             ``prediction``: as ``brainstem-als predict`` writes it; ``report``: the HTML page;
             ``blocks``: parts of the page in the order of the panel, ``name`` and ``html`` each;
             ``findings``: severity, where it belongs and sentence of each; ``simulated``: whether
-            any number comes from simulated people.
+            any model that answers was learned from simulated people; ``simulated_norms``: whether
+            simulated norms score the images.
 
         Raises
         ------
@@ -73,16 +87,19 @@ class Predicting:
             What ``prediction.person_file`` and ``prediction.predict`` refuse.
         """
         from ..norms.files import bundled_norms
+        from ..prediction.models import PARTS, read_models
         from ..prediction.person_file import person_of
-        from ..prediction.predict import predict, read_models
+        from ..prediction.predict import predict
         from ..prediction.prediction_json import prediction_record
         from ..prediction.report_html import report_html
         from ..prediction.report_html_words import findings_once
 
+        progress("models", 0.0, "Reading norms and models")
         if self._models is None:
             self._models = read_models()
             with suppress(BrainstemALSError):  # a finding of the prediction says so
                 self._norms = bundled_norms()
+        progress("exam", _PREDICT - 0.05, "Reading the exam")
         folder = Path(params["folder"])
         content = params["person"]
         if params.get("measures") is not None:
@@ -90,7 +107,13 @@ class Predicting:
             *earlier, last = content["visits"]
             content = {**content, "visits": [*earlier, {**last, "exam": EXAM}]}
         person = person_of(content, folder)
-        prediction = predict(person, self._norms, self._models, params.get("prior"))
+        prediction = predict(
+            person, self._norms, self._models, params.get("prior"),
+            progress=lambda fraction, text: progress(
+                "predict", _PREDICT + (_REPORT - _PREDICT) * fraction, text
+            ),
+        )  # fmt: skip
+        progress("report", _REPORT, "Writing the report")
         today = date.today().isoformat()
         return {
             "prediction": prediction_record(prediction, today),
@@ -100,7 +123,8 @@ class Predicting:
                 for name, html in _blocks(prediction, self._norms, folder)
             ],
             "findings": [list(one) for one in findings_once(prediction)],
-            "simulated": any(prediction.simulated.values()),
+            "simulated": any(prediction.simulated[part] for part in PARTS),
+            "simulated_norms": bool(prediction.norms_statement) and prediction.simulated["norms"],
         }
 
 
@@ -147,11 +171,15 @@ def unusual_sentence(person: PersonRecord, norms: Norms, exam: Path) -> str:
     """Return which measures of the last visit are unusual: not without their interval."""
     from ..cohort.exam_measures import exam_rows
     from ..norms.exam import score_exam
+    from ..prediction.head_size import head_of
 
     rows = exam_rows(exam, _STEM, "", "")
     months = person.visits[-1].months or 0.0
     age = None if person.age is None else person.age + months / 12.0
-    scored = [s for s in score_exam(norms, rows, age, person.sex).scores if s.z is not None]
+    head = head_of(person.visits[-1])  # measured, or entered where the exam is cut
+    icv = (None, None) if head is None or head.quality == "bad" else (head.value, head.sd)
+    found = score_exam(norms, rows, age, person.sex, icv[0], icv_uncertainty=icv[1])
+    scored = [s for s in found.scores if s.z is not None]
     if not scored:
         return "No measure could be compared with norms."
     found = sorted((s for s in scored if s.beyond), key=lambda s: -abs(s.z))

@@ -26,13 +26,17 @@ LOST = ((4, 20), (9, 12))
 
 
 @pytest.fixture(scope="session")
-def small_head():
+def small_head(once):
     """The phantom at 2 mm instead of 1: an eighth of the voxels."""
-    coarse = [
-        Volume(part.array[::2, ::2, ::2], part.affine @ np.diag([2.0, 2.0, 2.0, 1.0]))
-        for part in sample_anatomy()
-    ]
-    return diffusion_head(1, SPACING_MM, tuple(coarse))
+
+    def make():
+        coarse = [
+            Volume(part.array[::2, ::2, ::2], part.affine @ np.diag([2.0, 2.0, 2.0, 1.0]))
+            for part in sample_anatomy()
+        ]
+        return diffusion_head(1, SPACING_MM, tuple(coarse))
+
+    return once("small-head", make)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from BrainstemALSLib.prediction.model_files import Training
+from BrainstemALSLib.prediction.model_files import FOLDER, Training
+from training.data import repository
 from training.evaluation.prediction_cards import NOT_FOR, SIMULATED, card, main, prose
 from training.evaluation.written_pages import WrittenPage
 
@@ -44,8 +45,15 @@ def test_a_model_of_real_people_is_not_called_simulated():
 def test_every_model_has_all_of_the_prose():
     names = {"title", "question", "outcome", "predictors", "missing", "uncertainty", "page", "fit"}
     sections = prose()
-    assert set(sections) == {"classification", "stage", "disease_stage", "progression", "survival"}
-    assert all(set(section) == names for section in sections.values())
+    models = repository() / "Resources" / FOLDER
+    assert set(sections) == {path.stem for path in models.glob("*.json")}
+    assert all(set(section) - {"real_cohort"} == names for section in sections.values())
+
+
+def test_what_only_a_simulation_knows_is_not_offered_for_a_real_cohort():
+    text = card("measurement", prose()["measurement"], SIMULATION, PAGE)
+    assert SIMULATED in text
+    assert "--cohort" not in text
 
 
 def test_the_cards_in_docs_are_those_of_the_models_and_pages():

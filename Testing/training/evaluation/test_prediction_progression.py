@@ -109,6 +109,6 @@ def test_a_small_evaluation_makes_a_page_that_says_simulated(tmp_path):
     page = page_of(found, model, bundled(KIND), 12, SEED, "as configured")
     text = write_page(page, tmp_path).read_text()
     assert "(simulated data)" in text.splitlines()[0]
-    assert "beats every comparator" in text
+    assert "beats every simple comparator" in text
     assert "negative control: images" not in text
     assert (tmp_path / "prediction_progression_coverage_all.tsv").is_file()

@@ -15,41 +15,44 @@ from training.evaluation.prediction_survival_parts import (
     TRAINING,
     encals_risks,
     model_risks,
+    own_risks,
     permuted_images,
     respiratory_risk,
-    simulated_people,
-    true_risks,
 )
 from training.evaluation.tables import write_page
 from training.prediction.survival import fit_survival
+from training.prediction.survival_truth import simulated_people
 
 PLAN = Plan(
-    train=300, test=150, controls=150, coverage_people=16, replicates=20, train_seed=21,
-    test_seed=22, draw_seed=23, null_seeds=(24, 25), coverage_test_seed=27, coverage_seeds=(26,),
+    train=300, test=150, controls=150, aside=120, coverage_people=16, replicates=20,
+    train_seed=21, test_seed=22, draw_seed=23, null_seeds=(24, 25),
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def people():
-    return simulated_people(150, 150, 31)
+    found = simulated_people(150, 150, 31)
+    return found.take(found.rows(1))
 
 
 def test_the_page_says_simulated_and_has_every_mark(tmp_path):
     page = survival_page(PLAN)
     text = write_page(page, tmp_path).read_text()
     assert text.startswith("# Survival and respiratory failure (simulated data)")
-    assert len(page.marks) == 12
+    assert len(page.marks) == 41
     names = {table.name for table in page.tables}
-    assert names == {"discrimination", "added", "calibration", "deciles", "decision",
-                     "respiratory", "coverage", "encals"}  # fmt: skip
+    assert names == {"discrimination", "paired", "visits", "added", "calibration", "deciles",
+                     "slopes", "fifths", "decision", "respiratory", "coverage",
+                     "encals"}  # fmt: skip
     assert "is NOT the one of this page" in text  # 300 patients taught it, not those of the file
 
 
 def test_published_and_true_risk_are_one_where_images_say_nothing():
-    found = simulated_people(100, 150, 32, Scenario(imaging_effect=0.0, missing=0.0))
+    found = simulated_people(100, 150, 32, Scenario(imaging_effect=0.0, missing=0.0), follow=0.0)
+    found = found.take(found.rows(1))
     after = np.array([6.0, 12.0])
     published = encals_risks(found.raw, found.times, after)
-    truth = true_risks(found.truth["clinical_lp"].to_numpy(), found.times, after)
+    truth = own_risks(found, after)
     known = ~np.isnan(published[:, 0])
     assert known.mean() > 0.9
     # The tables hold rounded values.
@@ -95,7 +98,7 @@ def test_images_count_and_their_noise_widens_the_band(people, model):
         replace(person, visits=(replace(visit, measures=noisy),)), strong, norms
     )
     assert worse.log_odds == pytest.approx(found.log_odds)
-    width = [p.risks[12].high - p.risks[12].low for p in (found, worse)]
+    width = [p.risks[12].high95 - p.risks[12].low95 for p in (found, worse)]
     assert width[1] > 1.2 * width[0]
     without = predict_survival(
         replace(person, visits=(replace(visit, measures={}),)), strong, norms

@@ -16,7 +16,6 @@ from BrainstemALSLib.prediction.classification import classify
 from BrainstemALSLib.prediction.classification_model import classifiers_of, read_classifiers
 from training.prediction import classification
 from training.prediction.classification import (
-    CLEAN,
     chosen,
     fit_classifiers,
     norms_in_use,
@@ -25,7 +24,6 @@ from training.prediction.classification import (
     training_of,
 )
 from training.prediction.classification_data import (
-    error_of,
     left_out_features,
     norms_of,
     people_of,
@@ -48,7 +46,7 @@ def norms():
 
 @pytest.fixture(scope="module")
 def content(cohort, norms):
-    return fit_classifiers(cohort, 1, norms, simulated_cohort(8990, SIZES, 4, CLEAN))
+    return fit_classifiers(cohort, 1, norms)
 
 
 def test_everybody_has_one_visit_and_no_site_that_norms_could_know(cohort):
@@ -99,17 +97,6 @@ def test_few_patients_are_refused(norms):
     with pytest.raises(BrainstemALSError, match="patients have all measures") as refusal:
         fit_classifiers(simulated_cohort(8994, (70, 20, 0), 4), 1, norms)
     assert refusal.value.code is ExitCode.USAGE
-
-
-def test_errors_of_scanners_are_shared_by_features(cohort, norms):
-    clean = people_of(simulated_cohort(8990, SIZES, 4, CLEAN), 1)
-    error = error_of(people_of(cohort, 1), clean, norms)
-    assert np.linalg.eigvalsh(error).min() > 0
-    size = np.sqrt(np.diag(error))
-    correlation = error / np.outer(size, size)
-    assert correlation[0, 1] > 0.15
-    nothing = error_of(clean, clean, norms)
-    np.testing.assert_array_equal(nothing, 0.0)
 
 
 def test_patients_with_a_missing_measure_take_part_where_it_is_not_needed(cohort, norms):

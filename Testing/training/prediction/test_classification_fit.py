@@ -93,7 +93,7 @@ def test_the_model_in_the_file_says_what_the_fit_says():
     z, y, _ = people(600, 6)
     for form in ("logistic", "additive"):
         fitted = fit(z, y, ~y, sites(600), form)
-        model = classifier(fitted, ("a", "b", "c"), z, y, np.eye(3))
+        model = classifier(fitted, ("a", "b", "c"), z, y)
         np.testing.assert_allclose(model.log_odds(z), fitted.log_odds(z), atol=1e-9)
         assert model.prevalence == pytest.approx(y.mean())
         average = z[~y].mean(axis=0)

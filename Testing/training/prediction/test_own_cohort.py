@@ -10,7 +10,8 @@ import pytest
 
 from BrainstemALSLib.cohort.tables import Cohort, write_cohort
 from BrainstemALSLib.norms import bundled_norms, read_norms
-from BrainstemALSLib.prediction.predict import PARTS, predict, read_models
+from BrainstemALSLib.prediction.models import PARTS, read_models
+from BrainstemALSLib.prediction.predict import predict
 from BrainstemALSLib.prediction.records import records_of
 from BrainstemALSLib.prediction.report_html import report_html
 from training.cohort.config import load_config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 from BrainstemALSLib.cohort.tables import Cohort, write_cohort
@@ -17,8 +18,7 @@ from training.prediction.survival_data import patients_of
 
 @pytest.fixture(scope="module")
 def cohort():
-    config = load_config().with_values(visits__follow_ups=0)
-    return simulate(config, 120, 200, 5, 41)[0]
+    return simulate(load_config(), 120, 200, 5, 41)[0]
 
 
 def written(cohort, folder) -> None:
@@ -62,7 +62,13 @@ def test_a_cohort_without_follow_up_is_refused(cohort, tmp_path, monkeypatch, ca
 def test_patients_are_those_with_als_whose_scanner_is_unknown(cohort):
     found = patients_of(cohort)
     als = cohort.participants[cohort.participants["group"] == "ALS"]
-    assert len(found) + found.left_out == len(als)
+    assert found.people + found.left_out == len(als)
+    seen = [len(record.visits) for record in found.records]
+    assert sorted(set(seen)) == [1, 2, 3]
+    assert (found.times.later == (np.array(seen) > 1)).all()
+    assert all(record.event is None for record in found.records)
+    months = [r.months_since_onset + (r.visits[-1].months or 0.0) for r in found.records]
+    assert found.times.entry == pytest.approx(months)
     assert {record.site for record in found.records} == {None}
     assert (found.times.exit > found.times.entry).all()
     assert (found.times.event == (found.times.cause >= 0)).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import check_grad
@@ -19,6 +21,7 @@ from training.prediction.survival_fit import (
     gaussian,
     log_likelihood,
     penalties,
+    person_scores,
     place_knots,
 )
 
@@ -32,7 +35,7 @@ def drawn(n: int, beta: np.ndarray, seed: int = 0) -> tuple[np.ndarray, Times]:
     censored = entry + rng.uniform(12.0, 48.0, n)
     event = end <= censored
     cause = np.where(event, rng.choice(3, n, p=[0.7, 0.2, 0.1]), -1)
-    return x, Times(entry, np.minimum(end, censored), event, cause)
+    return x, Times.once(entry, np.minimum(end, censored), event, cause)
 
 
 def test_gradient_and_hessian_are_those_of_the_likelihood():
@@ -51,6 +54,39 @@ def test_gradient_and_hessian_are_those_of_the_likelihood():
         step[k] = 1e-5
         ends = [log_likelihood(theta + s * step, x, times, knots)[1] for s in (1, -1)]
         assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(hessian[k], rel=1e-3, abs=1e-2)
+
+
+def twice(x: np.ndarray, times: Times) -> tuple[np.ndarray, Times]:
+    """The same people with a second visit, an entry later, of those still free."""
+    again = np.flatnonzero(times.exit > times.entry + 6.0)
+    rows = np.concatenate([np.arange(len(x)), again])
+    both = times.take(rows)
+    later = np.arange(len(rows)) >= len(x)
+    return x[rows], replace(both, entry=both.entry + np.where(later, 6.0, 0.0), later=later)
+
+
+def test_scores_of_people_add_up_to_the_gradient_of_all_their_visits():
+    x, times = twice(*drawn(60, np.array([0.8, -0.4])))
+    knots = place_knots(times)
+    theta = np.array([-9.0, 2.6, -0.05, 0.05, 0.4, -0.2])
+    scores = person_scores(theta, x, times, knots)
+    assert scores.shape == (60, 6)
+    gradient = log_likelihood(theta, x, times, knots)[1]
+    assert scores.sum(axis=0) == pytest.approx(gradient, rel=1e-9)
+
+
+def test_visits_of_one_person_are_not_people_of_their_own():
+    x, times = drawn(1500, np.array([0.8, -0.4]))
+    error = [
+        np.sqrt(np.diag(fit_curve(*given, np.eye(2) * 0.01).covariance)[-2:])
+        for given in ((x, times), twice(x, times))
+    ]
+    # The same people seen again tell nothing new: as many as twice would be 0.71 times.
+    assert error[1] == pytest.approx(error[0], rel=0.1)
+    apart = twice(x, times)[1]
+    apart = replace(apart, person=np.arange(len(apart.entry)))
+    wrong = np.sqrt(np.diag(fit_curve(twice(x, times)[0], apart, np.eye(2) * 0.01).covariance)[-2:])
+    assert np.all(wrong < 0.95 * error[1])
 
 
 def test_the_likelihood_is_that_of_the_density_given_life_until_entry():
@@ -92,7 +128,7 @@ def test_it_recovers_coefficients_and_curve_in_spite_of_late_entry():
     log_odds = basis(np.log(months), found.knots) @ found.gamma
     assert 1 / (1 + np.exp(log_odds)) == pytest.approx(encals.survival(-4.0, months), abs=0.03)
     # Without the entry, those who died before being seen are missed: survival looks too long.
-    early = Times(np.full_like(times.entry, 1e-3), times.exit, times.event, times.cause)
+    early = replace(times, entry=np.full_like(times.entry, 1e-3))
     naive = fit_curve(x, early, np.eye(3) * 0.01)
     gone = 1 / (1 + np.exp(basis(np.log(months), naive.knots) @ naive.gamma))
     assert np.all(gone > encals.survival(-4.0, months) + 0.03)

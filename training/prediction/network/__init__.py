@@ -1,0 +1,1 @@
+"""A network that reads painted images of simulated people: a comparator, never a product."""
