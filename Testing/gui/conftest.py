@@ -122,3 +122,19 @@ def stroke(host: Any, panel: Any) -> Callable[..., None]:
         host.paint(editor, mask, mode)
 
     return paint
+
+
+@pytest.fixture
+def filled(host: Any, panel: Any, spheres: Any) -> Any:
+    """The panel with the form of a patient filled in."""
+    from Testing.gui.predicting import fill
+
+    return fill(panel)
+
+
+@pytest.fixture
+def predicted(host: Any, panel: Any, spheres: Any) -> Any:
+    """The panel with a prediction shown."""
+    from Testing.gui.predicting import predict
+
+    return predict(host, panel)

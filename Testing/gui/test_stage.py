@@ -11,19 +11,7 @@ from pathlib import Path
 import pytest
 
 from BrainstemALSLib.scene.evidence import FOR, NOTHING, evidence_is_shown
-from Testing.gui.predicting import PREDICT_S, ask, choose, fill, pictures, predict, shown
-
-
-@pytest.fixture
-def filled(host, panel, spheres):
-    """The form of a patient, filled in."""
-    return fill(panel)
-
-
-@pytest.fixture
-def predicted(host, panel, spheres):
-    """A prediction, shown."""
-    return predict(host, panel)
+from Testing.gui.predicting import PREDICT_S, ask, choose, pictures, shown
 
 
 def test_it_says_why_there_is_no_prediction_yet(host, panel, spheres):

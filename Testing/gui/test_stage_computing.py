@@ -5,23 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from html import escape
 
-import pytest
-
 from BrainstemALSLib.measurement.intracranial import Intracranial
-from Testing.gui.predicting import PREDICT_S, ask, fill, predict, shown
+from Testing.gui.predicting import PREDICT_S, ask, shown
 from Testing.worker.measured import PERSON
-
-
-@pytest.fixture
-def filled(host, panel, spheres):
-    """The form of a patient, filled in."""
-    return fill(panel)
-
-
-@pytest.fixture
-def predicted(host, panel, spheres):
-    """A prediction, shown."""
-    return predict(host, panel)
 
 
 def test_it_can_be_cancelled_and_shows_how_far_it_is(host, filled):

@@ -9,7 +9,6 @@ import pytest
 from scipy.special import logit
 
 from BrainstemALSLib.anatomy import by_key
-from BrainstemALSLib.norms import bundled_norms
 from BrainstemALSLib.prediction.classification import classify
 from BrainstemALSLib.prediction.explain_reference import (
     COLUMNS,
@@ -21,22 +20,11 @@ from BrainstemALSLib.prediction.explain_reference import (
 )
 from BrainstemALSLib.prediction.features import FEATURES, NAMES, features_of
 from BrainstemALSLib.prediction.model_files import write_model
-from BrainstemALSLib.prediction.models import read_models
 from BrainstemALSLib.prediction.norms_once import NormsOnce
 from BrainstemALSLib.prediction.predict import predict
 from BrainstemALSLib.prediction.records import Measure
 
 from .person_files import patient
-
-
-@pytest.fixture(scope="module")
-def models():
-    return read_models()
-
-
-@pytest.fixture(scope="module")
-def norms():
-    return bundled_norms()
 
 
 @pytest.fixture(scope="module")

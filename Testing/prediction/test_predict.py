@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 
 from BrainstemALSLib.errors import BrainstemALSError, ExitCode
-from BrainstemALSLib.norms import bundled_norms
 from BrainstemALSLib.prediction.head_size import EnteredVolume
 from BrainstemALSLib.prediction.measurement import AS_STATED
 from BrainstemALSLib.prediction.model_files import bundled
@@ -27,16 +26,6 @@ from BrainstemALSLib.prediction.report_html_words import headlines
 from .person_files import patient, people
 
 LIBRARY = Path(__file__).parents[2] / "BrainstemALS"
-
-
-@pytest.fixture(scope="module")
-def models():
-    return read_models()
-
-
-@pytest.fixture(scope="module")
-def norms():
-    return bundled_norms()
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from BrainstemALSLib.imaging.finding import Finding
-from BrainstemALSLib.norms import bundled_norms
-from BrainstemALSLib.prediction.models import Models, read_models
+from BrainstemALSLib.prediction.models import Models
 from BrainstemALSLib.prediction.predict import predict
 from BrainstemALSLib.prediction.prediction_json import prediction_record, prediction_text
 from BrainstemALSLib.prediction.report_html import report_html
@@ -34,16 +33,6 @@ from .person_files import patient, people
 DAY = "2026-11-29"
 BLOCKS = ("classification", "stage", "disease_stage", "progression", "survival")
 VOID = {"meta", "br"}
-
-
-@pytest.fixture(scope="module")
-def norms():
-    return bundled_norms()
-
-
-@pytest.fixture(scope="module")
-def models():
-    return read_models()
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,13 @@ import numpy as np
 from ..assets import asset_path
 from ..durability import write_whole
 from ..errors import BrainstemALSError, ExitCode
+from .json_values import json_values
 
 FORMAT = 1
 SOURCES = ("simulated", "real")
 FOLDER = "Prediction"
+DIGITS = 10
+"""Significant ones of the numbers of a file."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def write_model(path: Path, kind: str, training: Training, content: dict[str, An
         "format": FORMAT,
         "statement": training.statement,
         "training": asdict(training),
-        **_plain(content),
+        **json_values(content, DIGITS),
     }
     record["sha256"] = _checksum(record)
     try:
@@ -167,18 +170,6 @@ def matrix_of(rows: list[str]) -> np.ndarray:
     for k, row in enumerate(rows):
         lower[k, : k + 1] = row_of(row)
     return lower + np.tril(lower, -1).T
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def _checksum(record: dict[str, Any]) -> str:

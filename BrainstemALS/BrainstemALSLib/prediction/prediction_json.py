@@ -10,12 +10,8 @@ not known and is expected from the rest.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from typing import Any
-
-import numpy as np
 
 from .. import __version__
 from ..norms.score import LEVEL
@@ -23,12 +19,15 @@ from ..prognosis.slope import pre_slope
 from ..report.statements import RESEARCH_USE
 from .disease_stage import LEVEL as EVENT_LEVEL
 from .head_size import EnteredVolume, head_of
+from .json_values import json_values
 from .models import PARTS
 from .predict import Prediction
 from .records import PersonRecord, VisitRecord
 from .stage import LEVEL as STAGE_LEVEL
 
 FORMAT, VERSION = "BrainstemALS prediction", 1
+DIGITS = 6
+"""Significant ones of the numbers of a prediction."""
 NOT_FOR_DIAGNOSIS = "Not for diagnosis or treatment."
 _PERSON = (
     "participant", "group", "age", "sex", "onset", "onset_age", "months_since_onset",
@@ -48,7 +47,7 @@ def prediction_record(prediction: Prediction, created: str) -> dict[str, Any]:
     """
     explanation = prediction.explanation
     explained = [part for part in _EXPLAINED if prediction.answers(part)]
-    return _plain(
+    return json_values(
         {
             "format": FORMAT,
             "version": VERSION,
@@ -83,7 +82,8 @@ def prediction_record(prediction: Prediction, created: str) -> dict[str, Any]:
                 "simulated_norms": any(prediction.simulated_norms(part) for part in explained),
                 "findings": _findings(prediction, "explanation", "reference"),
             },
-        }
+        },
+        DIGITS, unknown=True,
     )  # fmt: skip
 
 
@@ -146,19 +146,3 @@ def _statements(prediction: Prediction) -> list[str]:
     if prediction.explanation and prediction.explanation.reference_statement:
         said.append(f"Reference patients: {prediction.explanation.reference_statement}.")
     return said
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    return value
